@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+#include "actors/persistence.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "actors/follower.h"
+#include "common/clock.h"
+#include "common/frame.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "storage/journal.h"
+#include "storage/persist.h"
+#include "storage/store.h"
+
+enum {
+    PACE_MS = 5,
+    RECORDS_MAX = 8192, /* about, of one transaction */
+    BYTES_MAX = 2 << 20,
+    TEND_MS = 1000, /* between trims */
+};
+
+typedef struct {
+    const struct config *config;
+    journal_t *journal; /* borrowed from the follower */
+    store_t *store;
+    persist_t *persist;
+    zsock_t *wakeups; /* PUB: the store moved */
+    int64_t *trim_us; /* by shard: when to trim next */
+    struct buffer frame;
+} persistence_t;
+
+static void record_dead(void *self_p, const struct record *record, const char *reason)
+{
+    (void) self_p;
+    metrics_add(METRIC_RECORDS_DEAD, 1);
+    log_error("record_dead",
+              "seq=%llu type=%d application=%.8s chat=%llu number=%llu reason=\"%s\" "
+              "do=\"confab dead list\"",
+              (unsigned long long) record->seq, record->type, record->token,
+              (unsigned long long) record->chat, (unsigned long long) record->number, reason);
+}
+
+static status_t persistence_open(void *self_p, const struct actor_args *args, journal_t *journal,
+                                 zsock_t *pipe)
+{
+    (void) pipe;
+    persistence_t *self = (persistence_t *) self_p;
+    self->config = args->config;
+    self->journal = journal;
+    self->trim_us = (int64_t *) calloc(args->config->shards, sizeof *self->trim_us);
+    assert(self->trim_us);
+    status_t status = store_open(args->config->store, false, &self->store);
+    if (status != OK)
+        return status;
+    self->persist = persist_new(self->store, record_dead, self);
+    self->wakeups = zsock_new(ZMQ_PUB);
+    return !self->wakeups || zsock_bind(self->wakeups, WAKE_PERSISTENCE_ENDPOINT) < 0 ? ERR_CONFIG
+                                                                                      : OK;
+}
+
+static void persistence_close(void *self_p)
+{
+    persistence_t *self = (persistence_t *) self_p;
+    persist_destroy(&self->persist);
+    store_close(&self->store);
+    actor_unbind(&self->wakeups, WAKE_PERSISTENCE_ENDPOINT);
+    buffer_free(&self->frame);
+    free(self->trim_us);
+}
+
+static const char *persistence_errmsg(void *self_p)
+{
+    return store_errmsg(((persistence_t *) self_p)->store);
+}
+
+static void wake_readers(persistence_t *self, unsigned shard, const struct position *position)
+{
+    const struct wake wake = {WAKE_PERSISTED, shard, position->epoch, position->seq};
+    wake_encode(&self->frame, &wake);
+    frame_send(zsock_resolve(self->wakeups), self->frame.data, self->frame.length, 0);
+}
+
+static status_t persistence_locate(void *self_p, unsigned shard, struct position *ret_position)
+{
+    persistence_t *self = (persistence_t *) self_p;
+    bool found;
+    status_t status = store_position(self->store, FOLLOWER_PERSISTENCE, shard, ret_position,
+                                     &found);
+    if (status == OK && !found)
+        status = ERR_DIVERGED;
+    if (status == OK)
+        wake_readers(self, shard, ret_position);
+    return status;
+}
+
+/* ---- apply ---- */
+
+static status_t persistence_apply(void *self_p, unsigned shard, const struct position *from,
+                                  struct entries *entries, struct position *ret_position)
+{
+    persistence_t *self = (persistence_t *) self_p;
+    uint64_t before = from->seq;
+    status_t status = persist_apply(self->persist, shard, from, entries, ret_position);
+    if (status != OK)
+        return status;
+    metrics_add(METRIC_RECORDS_STORED, ret_position->seq - before);
+    wake_readers(self, shard, ret_position);
+    return OK;
+}
+
+/* Either a twin moved on and trimmed, and the row is not what it was; or the
+ * history that the store has seen is not in the log: then the shard is closed,
+ * and writes wait for a rebuild. */
+static status_t persistence_cut_off(void *self_p, unsigned shard, const struct position *position)
+{
+    persistence_t *self = (persistence_t *) self_p;
+    struct position row;
+    bool found, holds;
+    status_t status = journal_holds(self->journal, shard, position, &holds);
+    if (status == OK && holds) /* the break is behind it */
+        status = ERR_DIVERGED;
+    if (status == OK)
+        status = store_position(self->store, FOLLOWER_PERSISTENCE, shard, &row, &found);
+    if (status != OK || !found || memcmp(&row, position, sizeof row) != 0)
+        return status;
+    log_error("history_lost",
+              "shard=%u seq=%llu reason=\"the log does not hold what the store has seen; writes "
+              "are refused\" do=\"stop the server and run confab rebuild\"",
+              shard, (unsigned long long) position->seq);
+    status = journal_mark(self->journal, shard, journal_random(), false);
+    return status == OK ? ERR_CLOSED : status;
+}
+
+/* ---- tend ---- */
+
+/* One slice, so that records need not wait for it. The log may go up to the slowest
+ * registered follower; if only indexing is so late that the backlog is near its
+ * limit, without it: it starts over from the store. */
+static status_t trim(persistence_t *self, unsigned shard, const struct position *position,
+                     bool *ret_more)
+{
+    const struct config *config = self->config;
+    uint64_t seq = 0;
+    struct journal_meta meta;
+    bool found = false;
+    *ret_more = false;
+    status_t status = store_positions_lowest(self->store, shard, position->epoch, NULL, &seq);
+    if (status == OK)
+        status = journal_meta(self->journal, shard, &meta, &found);
+    if (status == OK && found &&
+        (meta.last_seq + 1 - meta.first_seq > config->backlog_records / 10 * 9 ||
+         meta.bytes > config->backlog_bytes / 10 * 9)) {
+        uint64_t without = seq;
+        status = store_positions_lowest(self->store, shard, position->epoch, FOLLOWER_INDEXING,
+                                        &without);
+        if (without > seq)
+            log_warning("indexing_cut_off",
+                        "shard=%u trimmed_to=%llu reason=\"the backlog is near "
+                        "its limit and only indexing is that late\"",
+                        shard, (unsigned long long) without);
+        seq = without;
+    }
+    return status == OK ? journal_trim(self->journal, shard, seq, ret_more) : status;
+}
+
+static status_t persistence_tend(void *self_p, unsigned shard, const struct position *position,
+                                 bool *ret_more)
+{
+    persistence_t *self = (persistence_t *) self_p;
+    int64_t now = clock_monotonic_us();
+    bool purge_more = false;
+    status_t status = OK;
+    if (now >= self->trim_us[shard]) {
+        status = trim(self, shard, position, ret_more);
+        if (!*ret_more)
+            self->trim_us[shard] = now + TEND_MS * 1000;
+    }
+    if (status == OK)
+        status = store_purge(self->store, shard, (unsigned) self->config->shards, &purge_more);
+    *ret_more |= purge_more;
+    return status;
+}
+
+static status_t persistence_finish(void *self_p, unsigned shard, const struct position *position)
+{
+    bool more = true;
+    status_t status = OK;
+    while (status == OK && more)
+        status = trim((persistence_t *) self_p, shard, position, &more);
+    return status;
+}
+
+static const struct follower_role persistence_role = {
+    .name = FOLLOWER_PERSISTENCE,
+    .wakes_at = WAKE_NUMBERING_ENDPOINT,
+    .pace_ms = PACE_MS,
+    .records_max = RECORDS_MAX,
+    .bytes_max = BYTES_MAX,
+    .open = persistence_open,
+    .close = persistence_close,
+    .locate = persistence_locate,
+    .apply = persistence_apply,
+    .cut_off = persistence_cut_off,
+    .tend = persistence_tend,
+    .finish = persistence_finish,
+    .errmsg = persistence_errmsg,
+};
+
+void persistence_actor(zsock_t *pipe, void *args)
+{
+    persistence_t self = {0};
+    follower_run(pipe, (const struct actor_args *) args, &persistence_role, &self);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* search.h - the index that finds a substring in a chat: the port.
+ *
+ * The index proposes, the store decides: it holds folded bodies and returns
+ * numbers; whoever asks verifies each hit against the store. A document's
+ * version is the seq of the row's last change, so that repeats and races are
+ * harmless. The index's own position tells up to where everything is visible;
+ * only that is believed.
+ *
+ * One thread per handle, any number of handles on one index.
+ */
+#ifndef STORAGE_SEARCH_H
+#define STORAGE_SEARCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/record.h"
+#include "common/status.h"
+
+typedef struct search search_t;
+
+/* "sqlite:PATH"; the index is made if absent, unless read-only. ERR_SCHEMA: its
+ * tables are not those of this program; ERR_CONFIG: the URL is not understood;
+ * ERR_SEARCH, here and below: it cannot be used. search_errmsg(NULL) has the
+ * words of this thread's last failed search_open(). */
+MUST_CHECK status_t search_open(const char *url, bool read_only, search_t **ret_search);
+/* Accepts NULL; leaves *search_p NULL. */
+void search_close(search_t **search_p);
+const char *search_errmsg(const search_t *search);
+/* Copies the index to a file while it is in use (embedded only). ERR_EXISTS. */
+MUST_CHECK status_t search_backup(search_t *search, const char *path);
+
+/* *ret_found false: the shard's index was never complete, rebuild it. */
+MUST_CHECK status_t search_position(search_t *search, unsigned shard, struct position *ret_position,
+                                    bool *ret_found);
+
+struct document {
+    uint64_t application_id, chat, number;
+    uint64_t seq;       /* the version: an older one than the index has is ignored */
+    const char *folded; /* by text_fold(); NULL: the message is gone */
+    size_t folded_length;
+};
+
+/* Makes the documents visible, then the position (NULL: it does not move). Of one
+ * message any number of versions, in any order; they may be of any chats. All or
+ * nothing, or ERR_SEARCH; then, too, all may have happened: offer it again.
+ * ERR_DATA: a number is 0 or above 2^32 - 1; nothing happened. The larger the
+ * batch, the cheaper a document (at 5,000 half of what it costs at 100). */
+MUST_CHECK status_t search_apply(search_t *search, unsigned shard,
+                                 const struct document documents[], size_t count,
+                                 const struct position *position);
+
+/* Forgets the position: the shard's index is not complete until search_apply()
+ * sets one again. */
+MUST_CHECK status_t search_reset(search_t *search, unsigned shard);
+
+/* Removes a bounded slice of a chat's documents, or with chat 0 of an
+ * application's; *ret_more: call again. */
+MUST_CHECK status_t search_purge(search_t *search, uint64_t application_id, uint64_t chat,
+                                 bool *ret_more);
+/* The same for all documents of a shard (a rebuild starts with an empty index). */
+MUST_CHECK status_t search_purge_shard(search_t *search, unsigned shard, unsigned shards,
+                                       bool *ret_more);
+
+/* Numbers of messages whose body may contain the folded query, strictly between
+ * `after` and `before` (0: no bound), in walking order, at most `limit`. Fewer
+ * than `limit`: there are no more. */
+MUST_CHECK status_t search_find(search_t *search, uint64_t application_id, uint64_t chat,
+                                const char *folded, size_t folded_length, uint64_t after,
+                                uint64_t before, bool descending, size_t limit,
+                                uint64_t ret_numbers[], size_t *ret_count);
+
+/* Walks over all documents in the order (application, chat, number), for verify:
+ * up to `limit` after the cursor. */
+struct document_cursor {
+    uint64_t application_id, chat, number;
+};
+MUST_CHECK status_t search_scan(search_t *search, struct document_cursor *cursor, size_t limit,
+                                void (*each)(void *context, const struct document *document),
+                                void *context, bool *ret_more);
+
+#endif

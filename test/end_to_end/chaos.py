@@ -1,0 +1,140 @@
+"""Writers and readers who go on through every crash, and remember what they were told."""
+
+import http.client
+import random
+import threading
+import time
+
+from client import Client
+from history import Answer
+
+
+class Writers:
+    """Connections that each send one message after another, each until it is answered."""
+
+    def __init__(self, url: str, chats: list[str], count: int, seed: str):
+        self.url, self.chats, self.seed = url, chats, seed
+        self.invoked: list[str] = []
+        self.answers: list[Answer] = []
+        self.odd: list[str] = []
+        self.stopping = threading.Event()
+        self.threads = [
+            threading.Thread(target=self._write, args=(number,)) for number in range(count)
+        ]
+
+    def start(self) -> None:
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Let everybody get the answer to what was sent last."""
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _write(self, writer: int) -> None:
+        generator = random.Random(f"{self.seed}/{writer}")
+        mine: list[Answer] = []
+        turn = 0
+        with Client([self.url]) as client:
+            while not self.stopping.is_set():
+                turn += 1
+                key, chat = f"{writer}:{turn}", generator.choice(self.chats)
+                self.invoked.append(key)
+                self.send(client, key, chat, time.monotonic(), mine)
+                if mine and generator.random() < 0.05:  # ask for something old again
+                    old = generator.choice(mine)
+                    self.send(client, old.key, old.chat, old.invoked, [])
+
+    def send(self, client: Client, key: str, chat: str, invoked: float, mine: list) -> None:
+        while True:
+            try:
+                reply = client.post(
+                    f"{chat}/messages",
+                    json={"message_body": f"needle {key}"},
+                    headers={"Idempotency-Key": key},
+                )
+            except (OSError, http.client.HTTPException):
+                time.sleep(0.02)
+                continue
+            if reply.status == 201:
+                number = reply.json()["message_number"]
+                answer = Answer(key, chat, number, invoked, time.monotonic())
+                self.answers.append(answer)
+                mine.append(answer)
+                return
+            if reply.status != 503:
+                self.odd.append(f"{key}: {reply}")
+                return
+            time.sleep(0.02)
+
+
+class Readers:
+    """Connections that look at what was answered, and never find it missing or wrong."""
+
+    def __init__(self, writers: Writers, count: int):
+        self.writers = writers
+        self.faults: list[str] = []
+        self.reads = 0
+        self.stopping = threading.Event()
+        self.threads = [
+            threading.Thread(target=self._read, args=(number,)) for number in range(count)
+        ]
+
+    def start(self) -> None:
+        for thread in self.threads:
+            thread.start()
+
+    def stop(self) -> None:
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join()
+
+    def _read(self, reader: int) -> None:
+        generator = random.Random(f"{self.writers.seed}/reader {reader}")
+        looks = [self._look_at_message, self._look_at_page, self._look_at_chat, self._search]
+        with Client([self.writers.url]) as client:
+            while not self.stopping.is_set():
+                if not self.writers.answers:
+                    time.sleep(0.02)
+                    continue
+                answer = generator.choice(self.writers.answers[-2000:])
+                try:
+                    generator.choice(looks)(client, answer)
+                    self.reads += 1
+                except (OSError, http.client.HTTPException):
+                    time.sleep(0.02)
+
+    def _get(self, client: Client, target: str):
+        """The JSON, or nothing if the server cannot tell just now."""
+        reply = client.get(target)
+        if reply.status not in (200, 503):
+            self.faults.append(f"GET {target}: {reply}")
+        return reply.json() if reply.status == 200 else None
+
+    def _expect(self, good: bool, what: str) -> None:
+        if not good:
+            self.faults.append(what)
+
+    def _look_at_message(self, client: Client, answer: Answer) -> None:
+        message = self._get(client, f"{answer.chat}/messages/{answer.number}")
+        if message:
+            self._expect(message["message_body"] == f"needle {answer.key}", f"{answer}: {message}")
+
+    def _look_at_page(self, client: Client, answer: Answer) -> None:
+        page = self._get(client, f"{answer.chat}/messages?after={answer.number - 1}&limit=1")
+        if page is not None:
+            bodies = [item["message_body"] for item in page]
+            self._expect(bodies == [f"needle {answer.key}"], f"{answer}: {page}")
+
+    def _look_at_chat(self, client: Client, answer: Answer) -> None:
+        chat = self._get(client, answer.chat)
+        if chat:
+            last, count = chat["last_message_number"], chat["messages_count"]
+            self._expect(last >= answer.number and 0 <= count <= last, f"{answer}: {chat}")
+
+    def _search(self, client: Client, answer: Answer) -> None:
+        query = f"{answer.chat}/messages/search?query={answer.key}&order=asc&limit=5"
+        hits = self._get(client, query)
+        for hit in hits or []:
+            self._expect(answer.key in hit["message_body"], f"{answer}: {hit}")

@@ -1,0 +1,70 @@
+"""What was answered outlives a restart and a kill."""
+
+import pytest
+
+from client import ALL_APPLICATIONS
+from expect import assert_counts
+from snapshot import all_tokens, fill, snapshot
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_everything_is_the_same_after_a_restart(own_server, own_client, counts_lag, end):
+    tokens = fill(own_client)
+    before = snapshot(own_client, tokens, counts=False)
+    getattr(own_server, end)()
+    own_server.start()
+    assert snapshot(own_client, tokens, counts=False) == before
+    assert all_tokens(own_client) == tokens
+    for token in tokens:
+        application = f"{ALL_APPLICATIONS}/{token}"
+        assert_counts(own_client, application, counts_lag, chats_count=3, last_chat_number=4)
+        chat = f"{application}/chats/1"
+        assert_counts(own_client, chat, counts_lag, messages_count=8, last_message_number=10)
+        assert own_client.found(chat, "needle", order="asc") == [3, 4, 5, 6, 7, 8, 9]
+        assert own_client.write(chat, "next") == 11
+        assert own_client.create_chat(application) == f"{application}/chats/5"
+
+
+def test_a_kill_right_after_each_answer_loses_nothing(own_server, own_client):
+    application = own_client.create_application()
+    chat = own_client.create_chat(application)
+    for number in range(1, 6):
+        assert own_client.write(chat, f"{number}") == number
+        own_server.kill()
+        own_server.start()
+        assert own_client.read(f"{chat}/messages/{number}")["message_body"] == f"{number}"
+        own_client.put(f"{chat}/messages/{number}?message_body=edited")
+        own_server.kill()
+        own_server.start()
+        assert own_client.read(f"{chat}/messages/{number}")["message_body"] == "edited"
+    own_client.delete(f"{chat}/messages/5")
+    own_server.kill()
+    own_server.start()
+    assert own_client.get(f"{chat}/messages/5").status == 404
+    assert own_client.write(chat, "6") == 6
+    own_client.delete(chat)
+    own_server.kill()
+    own_server.start()
+    assert own_client.get(chat).status == 404
+    assert own_client.create_chat(application) == f"{application}/chats/2"
+
+
+def test_a_deleted_application_stays_deleted_with_all_its_rows(own_server, own_client):
+    (token,) = fill(own_client, applications=1)
+    path = f"{ALL_APPLICATIONS}/{token}"
+    assert own_client.delete(path).status == 204
+    own_server.kill()
+    own_server.start()
+    assert own_client.get(path).status == 404
+    assert own_client.delete(path).status == 204
+    assert all_tokens(own_client) == []
+    assert own_client.get(f"{ALL_APPLICATIONS}?after={token}").status == 200
+
+
+def test_a_data_folder_can_be_moved(own_server, own_client, tmp_path):
+    tokens = fill(own_client, applications=1)
+    own_server.stop()
+    before = own_server.data
+    own_server.data = before.rename(tmp_path / "moved to here")
+    own_server.start()
+    assert all_tokens(own_client) == tokens

@@ -1,0 +1,175 @@
+"""`confab verify` finds each planted fault, and nothing in a good data set."""
+
+import pytest
+
+from client import ALL_APPLICATIONS
+from expect import assert_counts
+from folders import copy_folder, database
+from harness import Server, run_confab, succeeds
+from snapshot import fill
+from waiting import in_parallel
+
+
+@pytest.fixture(scope="module")
+def good(private, tmp_path_factory):
+    """The folder of a stopped server, and the token of the application in it."""
+    server = Server(tmp_path_factory.mktemp("good")).start()
+    with server.client() as client:
+        (token,) = fill(client, applications=1)
+        client.found(f"{ALL_APPLICATIONS}/{token}/chats/1", "needle")
+        assert_counts(client, f"{ALL_APPLICATIONS}/{token}", 5, chats_count=3)
+    server.stop()
+    yield server.data, token
+    server.close()
+
+
+@pytest.fixture
+def copy(good, tmp_path):
+    data, token = good
+    return copy_folder(data, tmp_path / "copy"), token
+
+
+STORE_FAULTS = {
+    "a message gone": "DELETE FROM messages WHERE chat_number = 1 AND number = 5",
+    "the last message of a chat gone": "DELETE FROM messages WHERE chat_number = 2 AND number = 9",
+    "a message doubled under the next number": """
+        INSERT INTO messages SELECT application_id, chat_number, 11, seq, created, updated, body
+        FROM messages WHERE chat_number = 1 AND number = 9""",
+    "a message back from the dead": """
+        INSERT INTO messages SELECT application_id, chat_number, 2, seq, created, updated, body
+        FROM messages WHERE chat_number = 1 AND number = 9""",
+    "a wrong count of messages": """
+        UPDATE chats SET messages_count = messages_count + 1 WHERE number = 1""",
+    "a count of messages too small": """
+        UPDATE chats SET messages_count = messages_count - 1 WHERE number = 1""",
+    "a wrong count of chats": "UPDATE applications SET chats_count = chats_count + 1",
+    "a last message number too low": """
+        UPDATE chats SET last_message_number = 8 WHERE number = 1""",
+    "a last chat number too low": "UPDATE applications SET last_chat_number = 2",
+    "messages without a chat": """
+        INSERT INTO messages SELECT application_id, 99, number, seq, created, updated, body
+        FROM messages WHERE chat_number = 1""",
+    "a chat without an application": """
+        INSERT INTO chats (application_id, number, name, created, updated)
+        VALUES (987654321, 1, '', 1, 1)""",
+    "a chat gone": "DELETE FROM chats WHERE number = 2",
+    "an application gone": "DELETE FROM applications",
+}
+
+
+@pytest.mark.parametrize("fault", STORE_FAULTS)
+def test_a_fault_in_the_store_is_found(copy, fault):
+    data, token = copy
+    store = database(data, "store.db")
+    assert store.execute(STORE_FAULTS[fault]).rowcount > 0
+    store.close()
+    result = run_confab("verify", data=data)
+    assert result.returncode != 0
+    assert len(result.stdout.strip()) > 20
+    if "application" not in fault:
+        assert token[:8] in result.stdout.decode(), "the application is named"
+
+
+def test_every_fault_is_listed_not_only_the_first(copy):
+    data, _ = copy
+    store = database(data, "store.db")
+    store.execute(STORE_FAULTS["a message gone"])
+    one = run_confab("verify", data=data).stdout.splitlines()
+    store.execute(STORE_FAULTS["a wrong count of chats"])
+    store.execute("UPDATE chats SET messages_count = 77 WHERE number = 3")
+    store.close()
+    result = run_confab("verify", data=data)
+    assert result.returncode != 0
+    assert len(result.stdout.splitlines()) >= len(one) + 2
+
+
+def test_a_missing_document_of_the_index_is_found(copy):
+    data, _ = copy
+    index = database(data, "search.db")
+    assert index.execute("DELETE FROM documents WHERE id % 4294967296 = 5").rowcount > 0
+    index.close()
+    result = run_confab("verify", data=data)
+    assert result.returncode != 0 and result.stdout.strip()
+    succeeds(run_confab("reindex", data=data))
+    succeeds(run_confab("verify", data=data))
+
+
+def test_an_extra_document_of_the_index_is_found(copy):
+    data, _ = copy
+    index = database(data, "search.db")
+    extra = "SELECT id + 1000, seq, body FROM documents LIMIT 1"
+    assert index.execute(f"INSERT INTO documents (id, seq, body) {extra}").rowcount == 1
+    index.close()
+    result = run_confab("verify", data=data)
+    assert result.returncode != 0 and result.stdout.strip()
+    succeeds(run_confab("reindex", data=data))
+    succeeds(run_confab("verify", data=data))
+
+
+@pytest.mark.parametrize("column, value", [("body", "'stale'"), ("seq", "0")])
+def test_a_stale_document_of_the_index_is_found(copy, column, value):
+    data, _ = copy
+    index = database(data, "search.db")
+    where = "id % 4294967296 = 5"
+    assert index.execute(f"UPDATE documents SET {column} = {value} WHERE {where}").rowcount > 0
+    index.close()
+    result = run_confab("verify", data=data)
+    assert result.returncode != 0 and result.stdout.strip()
+    succeeds(run_confab("reindex", data=data))
+    succeeds(run_confab("verify", data=data))
+
+
+@pytest.mark.parametrize("name", ["store.db", "search.db", "journal.db"])
+def test_a_damaged_file_is_found(copy, name):
+    data, _ = copy
+    file = data / name
+    content = bytearray(file.read_bytes())
+    for start in range(4096, len(content), 8192):  # every other page after the first
+        content[start : start + 2000] = b"\xa5" * min(2000, len(content) - start)
+    file.write_bytes(content)
+    assert run_confab("verify", data=data).returncode != 0
+
+
+@pytest.mark.parametrize("fault", ["a wrong count of messages", "a wrong count of chats"])
+def test_recount_mends_counts(copy, fault):
+    data, _ = copy
+    store = database(data, "store.db")
+    store.execute(STORE_FAULTS[fault])
+    store.close()
+    assert run_confab("verify", data=data).returncode != 0
+    succeeds(run_confab("recount", data=data))
+    succeeds(run_confab("verify", data=data))
+
+
+def test_recount_and_reindex_leave_a_good_data_set_good(copy):
+    data, _ = copy
+    before = succeeds(run_confab("export", data=data))
+    succeeds(run_confab("recount", data=data))
+    succeeds(run_confab("reindex", data=data))
+    succeeds(run_confab("verify", data=data))
+    assert succeeds(run_confab("export", data=data)) == before
+
+
+def test_verify_finds_nothing_beside_a_busy_server(own_server, own_client):
+    chats = [own_client.create_chat(own_client.create_application()) for _ in range(4)]
+
+    def write(chat: str) -> None:
+        with own_server.client() as client:
+            for turn in range(150):
+                number = client.write(chat, f"needle {turn}")
+                if turn % 5 == 0:
+                    client.delete(f"{chat}/messages/{number}")
+                if turn % 7 == 0:
+                    client.put(f"{chat}/messages/1?message_body=edited")
+
+    def verify(_) -> None:
+        for _ in range(5):
+            succeeds(own_server.run("verify"))
+
+    in_parallel(lambda task: task[0](task[1]), [(verify, 0), *((write, chat) for chat in chats)])
+
+
+def test_verify_of_a_folder_without_data_is_an_error(private, tmp_path):
+    result = run_confab("verify", data=tmp_path / "nothing")
+    assert result.returncode != 0
+    assert not (tmp_path / "nothing").exists()
