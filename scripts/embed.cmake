@@ -2,7 +2,8 @@
 # (storage/migrations.h), sorted by name. Run by CMakeLists.txt.
 file(GLOB FILES RELATIVE ${ROOT} ${ROOT}/*/*.sql)
 list(SORT FILES)
-set(TEXT "#include <stddef.h>\n\n#include \"storage/migrations.h\"\n\n#include <stddef.h>\n\nconst struct migration migrations[] = {\n")
+set(TEXT "#include <stddef.h>\n\n#include \"storage/migrations.h\"\n\n")
+string(APPEND TEXT "const struct migration migrations[] = {\n")
 foreach(FILE ${FILES})
     file(READ ${ROOT}/${FILE} CONTENT HEX)
     string(REGEX REPLACE "(..)" "0x\\1," CONTENT "${CONTENT}")

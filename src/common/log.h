@@ -31,10 +31,10 @@ bool log_enabled(enum log_level level);
 void log_write(enum log_level level, struct log_site *site, const char *event, const char *format,
                ...) __attribute__((format(printf, 4, 5)));
 
-#define log_debug(event, ...)   log_write(LEVEL_DEBUG, NULL, event, __VA_ARGS__)
-#define log_info(event, ...)    log_write(LEVEL_INFO, NULL, event, __VA_ARGS__)
+#define log_debug(event, ...) log_write(LEVEL_DEBUG, NULL, event, __VA_ARGS__)
+#define log_info(event, ...) log_write(LEVEL_INFO, NULL, event, __VA_ARGS__)
 #define log_warning(event, ...) LOG_LIMITED(LEVEL_WARNING, event, __VA_ARGS__)
-#define log_error(event, ...)   LOG_LIMITED(LEVEL_ERROR, event, __VA_ARGS__)
+#define log_error(event, ...) LOG_LIMITED(LEVEL_ERROR, event, __VA_ARGS__)
 #define LOG_LIMITED(level, event, ...)                        \
     do {                                                      \
         static struct log_site log_site_here;                 \

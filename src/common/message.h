@@ -22,10 +22,10 @@
 #include "common/text.h"
 
 /* Where the actors of this process are found, or the relays that stand in for them. */
-#define NUMBERING_ENDPOINT        "inproc://numbering"
-#define QUERY_ENDPOINT            "inproc://query"
+#define NUMBERING_ENDPOINT "inproc://numbering"
+#define QUERY_ENDPOINT "inproc://query"
 /* Where wake-ups are published. */
-#define WAKE_NUMBERING_ENDPOINT   "inproc://wake-numbering"
+#define WAKE_NUMBERING_ENDPOINT "inproc://wake-numbering"
 #define WAKE_PERSISTENCE_ENDPOINT "inproc://wake-persistence"
 
 enum {

@@ -7,7 +7,7 @@
 
 /* The moments between which RFC 3339 has a year to write. */
 #define TIME_US_FIRST INT64_C(-62167219200000000)
-#define TIME_US_LAST  INT64_C(253402300799999999)
+#define TIME_US_LAST INT64_C(253402300799999999)
 
 /* Writes the escape for one character, six bytes at most. */
 static size_t json_escape(unsigned char byte, char *to)
