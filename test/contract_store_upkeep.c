@@ -65,6 +65,29 @@ static void indexing_marks_its_part_of_a_purge(void **state)
     assert_false(found);
 }
 
+/* An older copy of the index reads the log again, and with it creations in a chat
+ * whose purge was over. */
+static void a_purge_that_was_over_can_be_done_again_by_indexing(void **state)
+{
+    struct fixture *f = *state;
+    struct purge purge = {.application_id = 1, .chat = 1};
+    bool found;
+    populate(f, 3);
+    apply_one(f, record_of(RECORD_CHAT_DELETED, A, 1, 1, 0, NULL));
+    purge.seq = f->position.seq;
+    assert_int_equal(store_purge_again_indexing(f->store, &purge), OK);
+    assert_int_equal(number_in(f, "SELECT COUNT(*) FROM purges WHERE store_done = 0"), 1);
+    purge_all(f);
+    assert_int_equal(store_purge_done_indexing(f->store, &purge), OK);
+    assert_int_equal(number_in(f, "SELECT COUNT(*) FROM purges"), 0);
+
+    assert_int_equal(store_purge_again_indexing(f->store, &purge), OK);
+    assert_int_equal(store_purge_next_indexing(f->store, 0, 1, &purge, &found), OK);
+    assert_true(found && purge.application_id == 1 && purge.chat == 1);
+    assert_int_equal(store_purge_done_indexing(f->store, &purge), OK);
+    assert_int_equal(number_in(f, "SELECT COUNT(*) FROM purges"), 0);
+}
+
 static void a_shard_purges_its_own(void **state)
 {
     struct fixture *f = *state;
@@ -232,6 +255,7 @@ int main(void)
         TEST(a_deleted_chat_goes_by_slices),
         TEST(a_deleted_application_goes_but_for_its_row),
         TEST(indexing_marks_its_part_of_a_purge),
+        TEST(a_purge_that_was_over_can_be_done_again_by_indexing),
         TEST(a_shard_purges_its_own),
         TEST(counts_are_last_less_deleted),
         TEST(counts_move_their_position_or_do_nothing),

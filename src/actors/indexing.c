@@ -167,7 +167,7 @@ static void draft_fold(indexing_t *self, struct draft *draft, const char *body, 
     self->folded.length += draft->document.folded_length;
 }
 
-static void record_draft(indexing_t *self, const struct record *record)
+static status_t record_draft(indexing_t *self, const struct record *record)
 {
     switch (record->type) {
     case RECORD_MESSAGE_CREATED:
@@ -182,6 +182,8 @@ static void record_draft(indexing_t *self, const struct record *record)
         break;
     case RECORD_CHAT_DELETED: /* by tend(), from the store's purges */
     case RECORD_APPLICATION_DELETED:
+        return store_purge_again_indexing(
+            self->store, &(struct purge){record->application_id, record->chat, record->seq});
     case RECORD_APPLICATION_CREATED:
     case RECORD_CHAT_CREATED:
     case RECORD_APPLICATION_RENAMED:
@@ -191,6 +193,7 @@ static void record_draft(indexing_t *self, const struct record *record)
     case RECORD_IMPORT_ENDED:
         break;
     }
+    return OK;
 }
 
 struct edit {
@@ -243,7 +246,8 @@ static status_t indexing_apply(void *self_p, unsigned shard, const struct positi
         bool more = true;
         entry_walk_start(&walk, &entries->entry[i]);
         while ((status = entry_next(&walk, &record, &more)) == OK && more)
-            record_draft(self, &record);
+            if ((status = record_draft(self, &record)) != OK)
+                break;
         if (status != OK)
             return status;
     }

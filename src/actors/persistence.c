@@ -35,9 +35,10 @@ static void record_dead(void *self_p, const struct record *record, const char *r
     (void) self_p;
     metrics_add(METRIC_RECORDS_DEAD, 1);
     log_error("record_dead",
-              "seq=%llu type=%d application=%.8s chat=%llu number=%llu reason=\"%s\" "
+              "seq=%llu type=%d application=%.*s chat=%llu number=%llu reason=\"%s\" "
               "do=\"confab dead list\"",
-              (unsigned long long) record->seq, record->type, record->token,
+              (unsigned long long) record->seq, record->type,
+              (int) (record->token_length < 8 ? record->token_length : 8), record->token,
               (unsigned long long) record->chat, (unsigned long long) record->number, reason);
 }
 

@@ -101,6 +101,9 @@ struct purge {
 MUST_CHECK status_t store_purge_next_indexing(store_t *store, unsigned shard, unsigned shards,
                                               struct purge *ret_purge, bool *ret_found);
 MUST_CHECK status_t store_purge_done_indexing(store_t *store, const struct purge *purge);
+/* Indexing met the deletion in the log: its part is to be done, even if it was done
+ * before (an older copy of the index reads old creations again). */
+MUST_CHECK status_t store_purge_again_indexing(store_t *store, const struct purge *purge);
 
 /* ---- counting ---- */
 

@@ -220,3 +220,22 @@ status_t store_purge_done_indexing(store_t *store, const struct purge *purge)
                         purge);
     return store_status(store_finish(store, status));
 }
+
+status_t store_purge_again_indexing(store_t *store, const struct purge *purge)
+{
+    struct sql_value application = sql_number(purge->application_id);
+    struct sql_value chat = sql_number(purge->chat);
+    uint64_t changed = 0;
+    status_t status = sql_begin(store->sql);
+    if (status != OK)
+        return store_status(status);
+    status = sql_run(store->sql,
+                     "UPDATE purges SET indexing_done = 0 WHERE application_id = ? AND chat = ?",
+                     SQL_VALUES(application, chat), &changed);
+    if (status == OK && changed == 0)
+        status = sql_run(store->sql,
+                         "INSERT INTO purges (application_id, chat, seq, store_done) "
+                         "VALUES (?, ?, ?, 1)",
+                         SQL_VALUES(application, chat, sql_number(purge->seq)), NULL);
+    return store_status(store_finish(store, status));
+}
