@@ -68,3 +68,15 @@ def test_a_data_folder_can_be_moved(own_server, own_client, tmp_path):
     own_server.data = before.rename(tmp_path / "moved to here")
     own_server.start()
     assert all_tokens(own_client) == tokens
+
+
+def test_journal_store_and_index_may_be_anywhere(start_server, tmp_path):
+    places = {name: f"sqlite:{tmp_path}/{name}.db" for name in ("journal", "store", "search")}
+    server = start_server(**places)
+    with server.client() as client:
+        chat = client.create_chat(client.create_application())
+        assert client.write(chat, "elsewhere") == 1
+        server.restart()
+        assert client.write(chat, "again") == 2
+        assert not server.data.exists()
+        assert server.run("migrate").returncode == 1, "the journal is locked, wherever it is"
