@@ -1,54 +1,23 @@
 /* SPDX-License-Identifier: MIT */
+#include "http/answer.h"
 #include "http/handlers.h"
 #include "http/input.h"
 #include "http/keyed.h"
-#include "http/link.h"
-#include "http/objects.h"
 #include "http/response.h"
 
 enum problem list_applications(struct exchange *x)
 {
     struct request request = {.type = REQUEST_APPLICATIONS, .token = ""};
-    struct reply reply;
-    struct item last;
     enum problem problem = input_application_page(x, &request);
     if (!problem)
-        problem = exchange_ask(x, &request, &reply);
-    if (!problem)
-        problem = problem_of_status(
-            object_write_list(response_body(x), &request, &reply, object_write_application, &last));
+        problem = answer_page(x, &request, object_write_application);
     if (problem == PROBLEM_INVALID_CURSOR)
         x->parameter = router_param_name(PARAM_AFTER);
-    if (problem)
-        return problem;
-    link_write(x, &last, reply.more, false);
-    x->status = 200;
-    return PROBLEM_NONE;
+    return problem;
 }
 
 /* The answer is the application as it was created, also if it was renamed or
  * deleted since and this is a repetition. */
-static void answer_created(struct exchange *x, const struct request *request,
-                           const struct reply *reply)
-{
-    struct item item = {
-        .token = reply->token,
-        .token_length = reply->token_length,
-        .text = request->text,
-        .text_length = request->text_length,
-        .created = reply->time,
-        .updated = reply->time,
-    };
-    object_write_application(response_body(x), &item);
-    struct buffer *fields = &x->worker->fields;
-    buffer_append_text(fields, "Location: /api/v1/applications/");
-    buffer_append(fields, reply->token, reply->token_length);
-    buffer_append(fields, "\r\n", 2);
-    if (reply->replayed)
-        response_field(x, "Idempotent-Replayed", "true");
-    x->status = 201;
-}
-
 enum problem create_application(struct exchange *x)
 {
     char token[TOKEN_ISSUED];
@@ -64,6 +33,15 @@ enum problem create_application(struct exchange *x)
     problem = exchange_ask(x, &request, &reply);
     if (problem)
         return problem;
+    const struct item item = {
+        .token = reply.token,
+        .token_length = reply.token_length,
+        .text = request.text,
+        .text_length = request.text_length,
+        .created = reply.time,
+        .updated = reply.time,
+    };
+    object_write_application(response_body(x), &item);
     answer_created(x, &request, &reply);
     return PROBLEM_NONE;
 }
@@ -72,40 +50,22 @@ enum problem get_application(struct exchange *x)
 {
     struct request request = {
         .type = REQUEST_APPLICATION, .text = "", .stale_allowed = x->head.stale_allowed};
-    struct reply reply;
     enum problem problem = input_application(x, &request);
-    if (!problem)
-        problem = exchange_ask(x, &request, &reply);
-    if (!problem)
-        problem = problem_of_status(
-            object_write_one(response_body(x), &request, &reply, object_write_application));
-    if (!problem)
-        x->status = 200;
-    return problem;
+    return problem ? problem : answer_one(x, &request, object_write_application);
 }
 
 enum problem rename_application(struct exchange *x)
 {
     struct request request = {.type = REQUEST_APPLICATION_RENAME};
-    struct reply reply;
     enum problem problem = input_application_name(x, &request);
     if (!problem)
         problem = input_application(x, &request);
-    if (!problem)
-        problem = exchange_ask(x, &request, &reply);
-    if (!problem)
-        x->status = 204;
-    return problem;
+    return problem ? problem : answer_done(x, &request);
 }
 
 enum problem delete_application(struct exchange *x)
 {
     struct request request = {.type = REQUEST_APPLICATION_DELETE, .text = ""};
-    struct reply reply;
     enum problem problem = input_application(x, &request);
-    if (!problem)
-        problem = exchange_ask(x, &request, &reply);
-    if (!problem)
-        x->status = 204;
-    return problem;
+    return problem ? problem : answer_done(x, &request);
 }
