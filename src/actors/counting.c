@@ -59,8 +59,9 @@ static const char *counting_errmsg(void *self_p)
 
 static void tally_clear(struct tally *tally)
 {
+    if (tally->count > 0) /* else all are zero */
+        memset(tally->slots, 0, SLOTS * sizeof *tally->slots);
     tally->count = 0;
-    memset(tally->slots, 0, SLOTS * sizeof *tally->slots);
 }
 
 static void tally_touch(struct tally *tally, uint64_t application_id, uint64_t chat, uint64_t last)

@@ -284,11 +284,11 @@ static int64_t deadline_of(const numbering_t *self, size_t from, size_t to)
     return clock_monotonic_us() + (int64_t) wait_ms * 1000 / 2;
 }
 
-/* Whether what became of an earlier try is known now: it was taken, or else its
- * backlog would not have been looked at. */
-static bool status_settles(status_t status)
+/* Whether trying again can help: only the stored reply tells what became of an
+ * earlier try, and a shard that is closed or of another epoch will not give it. */
+static bool status_may_pass(status_t status)
 {
-    return status == OK || status == ERR_BACKLOG_FULL;
+    return status != OK && status != ERR_CLOSED && status != ERR_EPOCH && status != ERR_UNCHECKED;
 }
 
 /* Without an answer the same batch goes again, under the same sequence, until it
@@ -300,11 +300,11 @@ static status_t batch_append(numbering_t *self, struct batch *batch, int64_t dea
     struct producer *producer = &self->producers[batch->shard];
     status_t status = journal_append(self->journal, batch);
     if (status == ERR_OUTCOME_UNKNOWN) {
-        while (!status_settles(status) && clock_monotonic_us() < deadline_us) {
+        while (status_may_pass(status) && clock_monotonic_us() < deadline_us) {
             zclock_sleep(RESEND_PAUSE_MS);
             status = journal_append(self->journal, batch);
         }
-        if (!status_settles(status))
+        if (status != OK)
             status = ERR_OUTCOME_UNKNOWN;
     }
     switch ((int) status) {

@@ -9,13 +9,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "commands/files.h"
 #include "storage/history.h"
 
 /* ---- the folder ---- */
 
 static status_t folder_make(const char *path)
 {
-    if (mkdir(path, 0750) == 0 || errno == EEXIST)
+    if (mkdir(path, 0750) == 0)
+        return folder_sync_above(path) ? OK : ERR_CONFIG;
+    if (errno == EEXIST)
         return OK;
     log_error("data_folder", "path=\"%s\" reason=\"cannot be made: %s\"", path, strerror(errno));
     return ERR_CONFIG;
@@ -222,7 +225,8 @@ status_t data_set_check(data_set_t *data_set)
         if (status != OK) {
             log_error("history_check", "shard=%u status=%s reason=\"%s\"", shard,
                       status_name(status), reason.text);
-            worst = status;
+            if (worst == OK || worst == ERR_CLOSED)
+                worst = status; /* a closed shard can be served, others cannot */
         }
     }
     return worst;

@@ -62,6 +62,7 @@ enum problem body_read(struct exchange *x)
         x->body_cut = watch_elapsed_us(x->worker->slot) >= WATCH_BODY_MS * INT64_C(1000);
     x->body_cut |= watch_enter(x->worker->slot, PHASE_BUSY, x->started_us);
     x->body_unread = problem != PROBLEM_NONE;
+    x->arrived_us = clock_monotonic_us();
     return x->body_cut && problem != PROBLEM_NONE ? PROBLEM_REQUEST_TIMEOUT : problem;
 }
 

@@ -38,6 +38,7 @@ int exchange_run(worker_t *worker, struct mg_connection *connection)
         .started_us = clock_monotonic_us(),
         .pattern = PATTERN_NONE,
     };
+    x.arrived_us = x.started_us;
     x.closes = watch_enter(worker->slot, PHASE_BUSY, x.started_us);
     response_start(&x);
 
@@ -307,7 +308,7 @@ static void note_age(struct exchange *x, const struct reply *reply)
 enum problem exchange_ask(struct exchange *x, struct request *request, struct reply *ret_reply)
 {
     x->parameter = NULL; /* none of them is at fault any more */
-    int64_t deadline_us = x->started_us + (int64_t) x->worker->front->config->deadline * 1000;
+    int64_t deadline_us = x->arrived_us + (int64_t) x->worker->front->config->deadline * 1000;
     status_t status = caller_ask(x->worker->caller, request, deadline_us, ret_reply);
     if (status != OK)
         return problem_of_status(status);

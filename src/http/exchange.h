@@ -29,6 +29,7 @@ struct exchange {
     worker_t *worker;
     struct mg_connection *connection;
     int64_t started_us; /* monotonic */
+    int64_t arrived_us; /* when it was there, body and all: the deadline counts from here */
 
     /* The request. */
     struct head head;

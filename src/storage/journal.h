@@ -121,6 +121,7 @@ struct batch {
  *   ERR_KEY_REUSED             the key was used with another request hash
  *   ERR_KEYS_FULL              keys_max is reached
  *   ERR_EXISTS                 an issued or imported token is taken already
+ *   ERR_OVERLOADED             all 2^32 numbers below it have been given
  *   ERR_DATA                   an import's numbers do not ascend, or are 2^32 or more
  * The producer's last sequence again: the stored reply, nothing is written. Any
  * other result means that this call wrote nothing, now or later, but for

@@ -325,8 +325,8 @@ static status_t entries_load(journal_sqlite_t *self, unsigned shard, uint64_t se
         self->sql,
         "SELECT id, epoch, count, time, producer, sequence, "
         "before_producer, before_sequence, groups FROM entries "
-        "WHERE id >= ? AND id < ? ORDER BY id",
-        SQL_VALUES(sql_integer(shard_id(shard, seq)), sql_integer(shard_id(shard + 1, 0))), &rows);
+        "WHERE id >= ? AND id <= ? ORDER BY id",
+        SQL_VALUES(sql_integer(shard_id(shard, seq)), sql_integer(shard_id_last(shard))), &rows);
     if (status != OK)
         return failed(self, status);
     size_t records = 0;

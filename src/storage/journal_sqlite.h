@@ -70,6 +70,12 @@ static inline int64_t shard_id(unsigned shard, uint64_t low)
     return (int64_t) ((uint64_t) shard << SEQ_BITS | low);
 }
 
+/* The highest id of a shard: that of the shard behind it is not a number, after 255. */
+static inline int64_t shard_id_last(unsigned shard)
+{
+    return shard_id(shard, (UINT64_C(1) << SEQ_BITS) - 1);
+}
+
 static inline uint64_t seq_of_id(int64_t id)
 {
     return (uint64_t) id & ((UINT64_C(1) << SEQ_BITS) - 1);

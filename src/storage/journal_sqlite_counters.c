@@ -372,6 +372,8 @@ status_t producer_save(sql_t *sql, struct buffer *reply, const struct batch *bat
 
 status_t producers_expire(sql_t *sql, unsigned shard, int64_t now)
 {
-    return sql_run(sql, "DELETE FROM producers WHERE shard = ? AND time <= ?",
+    return sql_run(sql,
+                   "DELETE FROM producers WHERE shard = ?1 AND time <= ?2 AND "
+                   "time < (SELECT MAX(time) FROM producers WHERE shard = ?1)",
                    SQL_VALUES(sql_integer(shard), sql_integer(now - JOURNAL_KEEP_US)), NULL);
 }

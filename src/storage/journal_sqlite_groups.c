@@ -146,7 +146,7 @@ static status_t chat_create(struct append *append, struct record_group *group)
     if (status != OK || !go_on)
         return status;
     if (append->application.last_chat >= UINT32_MAX) {
-        group->status = ERR_DATA;
+        group->status = ERR_OVERLOADED; /* for good: all numbers are used */
         return OK;
     }
     status = chat_put_back(append);
@@ -170,7 +170,7 @@ static status_t message_create(struct append *append, struct record_group *group
     if (status != OK || !go_on)
         return status;
     if (append->chat.last_message + group->count > UINT32_MAX) {
-        group->status = ERR_DATA;
+        group->status = ERR_OVERLOADED;
         return OK;
     }
     group->first_number = append->chat.last_message + 1;

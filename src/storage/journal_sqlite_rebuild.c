@@ -116,8 +116,8 @@ static status_t rest_remove(sql_t *sql, unsigned shard, uint64_t base)
                          values, 2, NULL);
     if (status == OK)
         status = sql_run(
-            sql, "DELETE FROM entries WHERE id >= ? AND id < ?",
-            SQL_VALUES(sql_integer(shard_id(shard, 0)), sql_integer(shard_id(shard + 1, 0))), NULL);
+            sql, "DELETE FROM entries WHERE id >= ? AND id <= ?",
+            SQL_VALUES(sql_integer(shard_id(shard, 0)), sql_integer(shard_id_last(shard))), NULL);
     return status;
 }
 

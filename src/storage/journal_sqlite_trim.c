@@ -64,9 +64,9 @@ static status_t slice_measure(sql_t *sql, const struct shard_row *shard, uint64_
         return OK;
     sql_rows_t *rows;
     status_t status = sql_query(sql,
-                                "SELECT id, bytes FROM entries WHERE id > ? AND id < ? ORDER BY id",
+                                "SELECT id, bytes FROM entries WHERE id > ? AND id <= ? ORDER BY id",
                                 SQL_VALUES(sql_integer(shard_id(shard->shard, shard->trimmed_seq)),
-                                           sql_integer(shard_id(shard->shard + 1, 0))),
+                                           sql_integer(shard_id_last(shard->shard))),
                                 &rows);
     if (status != OK)
         return status;
@@ -97,7 +97,8 @@ static status_t rest_due(sql_t *sql, const struct shard_row *shard, bool *ret_du
     status_t status = sql_query(
         sql,
         "SELECT EXISTS (SELECT 1 FROM keys WHERE id = ?1 AND time <= ?2) OR "
-        "EXISTS (SELECT 1 FROM producers WHERE shard = ?3 AND time <= ?2) OR "
+        "EXISTS (SELECT 1 FROM producers WHERE shard = ?3 AND time <= ?2 AND "
+        "time < (SELECT MAX(time) FROM producers WHERE shard = ?3)) OR "
         "EXISTS (SELECT 1 FROM leftovers)",
         SQL_VALUES(sql_integer(shard_id(shard->shard, shard->keys_first)), sql_integer(over),
                    sql_integer(shard->shard)),

@@ -80,3 +80,14 @@ def test_journal_store_and_index_may_be_anywhere(start_server, tmp_path):
         assert client.write(chat, "again") == 2
         assert not server.data.exists()
         assert server.run("migrate").returncode == 1, "the journal is locked, wherever it is"
+
+
+def test_every_one_of_the_most_shards_keeps_what_it_is_given(start_server):
+    server = start_server(shards=256)
+    with server.client() as client:
+        chats = [client.create_chat(client.create_application()) for _ in range(1500)]
+        for chat in chats:
+            assert client.write(chat, "x") == 1
+        server.restart()
+        for chat in chats:
+            assert client.read(f"{chat}/messages/1")["message_body"] == "x"

@@ -101,3 +101,17 @@ def test_a_body_must_be_complete_within_thirty_seconds(outcomes, name):
     (reply,) = replies
     assert_problem(reply, 408, "request_timeout")
     assert reply.headers["Connection"] == "close"
+
+
+def test_a_body_may_take_longer_than_the_actors_may(start_server):
+    server = start_server(deadline="300ms")
+    body = b'{"message_body":"slow"}'
+    with server.client() as client:
+        chat = client.create_chat(client.create_application())
+        with client.raw() as slow:
+            slow.ask("POST", f"{chat}/messages", f"Content-Length: {len(body)}", body=body[:5])
+            until = time.monotonic() + 0.6
+            while time.monotonic() < until:
+                assert client.get("/healthz").status == 200
+            slow.send(body[5:])
+            assert slow.read_reply().status == 201
