@@ -366,6 +366,6 @@ void config_print_markdown(FILE *file)
         fprintf(file, "| `%s` | `--%s` | `%s` | %s%s%s | %s |\n", settings[i].name,
                 name_as_flag(settings[i].name, flag), name_as_variable(settings[i].name, variable),
                 *settings[i].standard ? "`" : "",
-                *settings[i].standard ? settings[i].standard : "none",
+                *settings[i].standard ? settings[i].standard : "empty",
                 *settings[i].standard ? "`" : "", settings[i].help);
 }

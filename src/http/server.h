@@ -7,7 +7,8 @@
  * Every connection has a worker thread of its own, for as long as it is open.
  * The thread checks a request (docs/API.md, "Rules for every request"), asks
  * the actors at NUMBERING_ENDPOINT and QUERY_ENDPOINT where it must, and writes
- * one reply. It never waits longer than the deadline of the configuration.
+ * one reply. For the actors it never waits longer than the deadline of the
+ * configuration; for the client, as long as docs/API.md says.
  *
  * To be called by one thread, which must not be a worker.
  */

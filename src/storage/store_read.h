@@ -14,7 +14,7 @@
 /* Called once for each row, in order; the item lives until it returns. */
 typedef void store_each_fn(void *context, const struct item *item);
 
-/* ERR_APPLICATION_NOT_FOUND. ret_change may be NULL. */
+/* ERR_APPLICATION_NOT_FOUND. */
 MUST_CHECK status_t store_find_application(store_t *store, const char *token, size_t token_length,
                                            uint64_t *ret_application_id);
 
