@@ -63,11 +63,11 @@ static status_t slice_measure(sql_t *sql, const struct shard_row *shard, uint64_
     if (seq <= shard->trimmed_seq)
         return OK;
     sql_rows_t *rows;
-    status_t status = sql_query(sql,
-                                "SELECT id, bytes FROM entries WHERE id > ? AND id <= ? ORDER BY id",
-                                SQL_VALUES(sql_integer(shard_id(shard->shard, shard->trimmed_seq)),
-                                           sql_integer(shard_id_last(shard->shard))),
-                                &rows);
+    status_t status = sql_query(
+        sql, "SELECT id, bytes FROM entries WHERE id > ? AND id <= ? ORDER BY id",
+        SQL_VALUES(sql_integer(shard_id(shard->shard, shard->trimmed_seq)),
+                   sql_integer(shard_id_last(shard->shard))),
+        &rows);
     if (status != OK)
         return status;
     bool full = false;
