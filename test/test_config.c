@@ -266,6 +266,13 @@ static void the_data_folder_holds_what_is_not_said_to_be_elsewhere(void **state)
     assert_false(f->config.data_used);
 }
 
+static void a_database_is_a_file(void **state)
+{
+    struct fixture *f = *state;
+    assert_refused(f, "--journal=sqlite:", "", "journal: 'sqlite:' does not name a file");
+    assert_refused(f, "--store=sqlite::memory:", "", "store: 'sqlite::memory:' does not name");
+}
+
 static void an_address_is_ipv4_and_a_port(void **state)
 {
     struct fixture *f = *state;
@@ -321,6 +328,7 @@ int main(void)
         TEST(a_file_has_comments_blanks_and_lines_without_an_end),
         TEST(a_line_that_is_no_setting_is_refused),
         TEST(the_data_folder_holds_what_is_not_said_to_be_elsewhere),
+        TEST(a_database_is_a_file),
         TEST(an_address_is_ipv4_and_a_port),
         TEST(the_tables_for_people_list_every_setting),
     };

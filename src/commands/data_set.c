@@ -31,16 +31,20 @@ static struct flock lock_of_all(void)
     return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
 }
 
-/* Beside the journal's file, since that is what may have one writer only: a text
- * to be freed, or NULL for a journal that many may write to. */
+/* Beside the journal's file, by whatever name it is called, since that is what may
+ * have one writer only: a text to be freed, or NULL for a journal that many may
+ * write to. */
 static char *lock_file(const struct config *config)
 {
     static const char scheme[] = "sqlite:";
     char *file;
     if (strncmp(config->journal, scheme, sizeof scheme - 1) != 0)
         return NULL;
-    if (asprintf(&file, "%s.lock", config->journal + sizeof scheme - 1) < 0)
+    const char *path = config->journal + sizeof scheme - 1;
+    char *real = realpath(path, NULL); /* NULL: it is not there yet */
+    if (asprintf(&file, "%s.lock", real ? real : path) < 0)
         abort();
+    free(real);
     return file;
 }
 

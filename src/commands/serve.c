@@ -50,19 +50,31 @@ static void signals_block(sigset_t *ret_signals)
     signal(SIGPIPE, SIG_IGN);
 }
 
-static void process_prepare(void)
+static status_t process_prepare(const struct config *config)
 {
     struct rlimit files;
     /* An arena of malloc for each of hundreds of threads would cost far more
      * memory than the lock that they share costs time. */
     mallopt(M_ARENA_MAX, 2);
+    /* Pages of some MiB go back to the system when they were sent. Left alone, malloc
+     * would raise this limit at the first of them, and keep all that follow. */
+    mallopt(M_MMAP_THRESHOLD, 1 << 20);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
         files.rlim_cur = files.rlim_max < 65536 ? files.rlim_max : 65536;
         setrlimit(RLIMIT_NOFILE, &files);
     }
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < http_files_min(config)) {
+        log_error("open_files",
+                  "limit=%llu needed=%zu threads=%llu reason=\"each HTTP thread needs some\" "
+                  "do=\"raise the limit (ulimit -n) or lower threads\"",
+                  (unsigned long long) files.rlim_cur, http_files_min(config),
+                  (unsigned long long) config->threads);
+        return ERR_CONFIG;
+    }
     zsys_handler_set(NULL); /* czmq leaves our signals alone */
     zsys_init();
     zsys_set_logstream(stderr);
+    return OK;
 }
 
 static void rebuild_say(void *context, const char *sentence)
@@ -133,6 +145,16 @@ static void server_stop(struct server *server)
         zactor_destroy(&server->actors[i]);
 }
 
+/* A damaged index stops nothing: indexing makes it anew. */
+static void index_tell(const data_set_t *data_set)
+{
+    const char *url = data_set->config.search;
+    const char *damage = data_set->search ? search_damage(data_set->search) : NULL;
+    if (damage)
+        log_error("index_damaged", "url=\"%s\" kept=\"%s.damaged\" reason=\"%s\"", url, url,
+                  damage);
+}
+
 int command_serve(const struct config *config, int argc, char **argv)
 {
     sigset_t signals;
@@ -142,9 +164,10 @@ int command_serve(const struct config *config, int argc, char **argv)
         return 2;
     }
     signals_block(&signals);
-    process_prepare();
-    if (data_set_open(config, DATA_SET_MAKE, &server.data_set) != OK)
+    if (process_prepare(config) != OK ||
+        data_set_open(config, DATA_SET_MAKE, &server.data_set) != OK)
         return 1;
+    index_tell(server.data_set);
     server.args = (struct actor_args){&server.data_set->config, server.data_set->run};
 
     status_t status = server_start(&server);

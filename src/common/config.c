@@ -312,6 +312,25 @@ static void url_complete(const char **url, const char *data, const char *file, c
     *url = *owned;
 }
 
+/* SQLite would take an empty name, or one such as ":memory:", for a file of its own
+ * for each connection. */
+static bool url_names_file(const char *name, const char *url, FILE *complaints)
+{
+    static const char scheme[] = "sqlite:";
+    const char *path = url + sizeof scheme - 1;
+    if (strncmp(url, scheme, sizeof scheme - 1) != 0 || (*path && *path != ':'))
+        return true;
+    fprintf(complaints, "confab: %s: '%.64s' does not name a file\n", name, url);
+    return false;
+}
+
+static bool urls_check(const struct config *config, FILE *complaints)
+{
+    return url_names_file("journal", config->journal, complaints) &&
+           url_names_file("store", config->store, complaints) &&
+           url_names_file("search", config->search, complaints);
+}
+
 status_t config_load(int *argc, char **argv, char **environment, FILE *complaints,
                      struct config *ret_config)
 {
@@ -324,7 +343,7 @@ status_t config_load(int *argc, char **argv, char **environment, FILE *complaint
     if (!flags_load(NULL, argc, argv, &file, complaints) ||
         (file && !file_load(&config, file, complaints)) ||
         !environment_load(&config, environment, complaints) ||
-        !flags_load(&config, argc, argv, &file, complaints)) {
+        !flags_load(&config, argc, argv, &file, complaints) || !urls_check(&config, complaints)) {
         config_free(&config);
         return ERR_CONFIG;
     }

@@ -123,3 +123,9 @@ status_t caller_ask(caller_t *self, struct request *request, int64_t deadline_us
         buffer_free(&self->request);
     return sent ? caller_await(self, line, request, deadline_us, ret_reply) : refusal;
 }
+
+void caller_tidy(caller_t *self)
+{
+    zmq_msg_close(&self->reply);
+    zmq_msg_init(&self->reply);
+}

@@ -43,4 +43,7 @@ void caller_close(caller_t **caller_p);
 MUST_CHECK status_t caller_ask(caller_t *caller, struct request *request, int64_t deadline_us,
                                struct reply *ret_reply);
 
+/* Gives the last reply's memory back, and with it what *ret_reply pointed into. */
+void caller_tidy(caller_t *caller);
+
 #endif

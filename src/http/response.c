@@ -188,6 +188,8 @@ static void write_watched(struct exchange *x, const char *data, size_t length)
         mg_write(x->connection, data, length);
         return;
     }
+    /* Its reader may be slow: what it was made from is not kept for so long. */
+    caller_tidy(x->worker->caller);
     watch_enter(x->worker->slot, PHASE_REPLY, clock_monotonic_us());
     mg_write(x->connection, data, length);
     x->closes |= watch_enter(x->worker->slot, PHASE_BUSY, x->started_us);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -24,7 +25,11 @@
                                         * from what is malformed but by asking the kernel */
 #define KEEP_ALIVE "30000"     /* ms without a request, while nobody waits */
 #define WAIT_FOR_BYTES "60000" /* ms; the watch is stricter */
-#define QUEUE "1024"
+/* Connections that wait for a thread; fewer where open files are few. */
+enum { QUEUE_MIN = 32, QUEUE_MAX = 1024 };
+/* Open files: of the actors and databases; of a worker (its connection and a DEALER
+ * to each of two actors). */
+enum { FILES_OWN = 192, FILES_PER_WORKER = 3 };
 
 enum {
     REQUEST_BYTES_MAX = 131072,
@@ -126,12 +131,28 @@ static const struct mg_callbacks callbacks = {
     .log_message = on_message,
 };
 
-static status_t door_open(struct door *door, const char *address, uint64_t threads,
+size_t http_files_min(const struct config *config)
+{
+    return FILES_OWN + QUEUE_MIN + FILES_PER_WORKER * (config->threads + ADMIN_THREADS);
+}
+
+/* How many connections may wait: civetweb accepts them, so each has a file open. */
+static size_t queue_size(const struct config *config)
+{
+    struct rlimit files;
+    size_t needed = http_files_min(config) - QUEUE_MIN / 2; /* half is admin's */
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= needed + QUEUE_MAX)
+        return QUEUE_MAX;
+    return files.rlim_cur > needed ? files.rlim_cur - needed : 1;
+}
+
+static status_t door_open(struct door *door, const char *address, uint64_t threads, size_t queue,
                           struct mg_context **ret_context)
 {
-    char thread_text[24], error_text[ERROR_BYTES] = "";
+    char thread_text[24], queue_text[24], error_text[ERROR_BYTES] = "";
     unsigned error_code = 0;
     snprintf(thread_text, sizeof thread_text, "%llu", (unsigned long long) threads);
+    snprintf(queue_text, sizeof queue_text, "%zu", queue);
     /* clang-format off */
     const char *options[] = {
         "listening_ports", address,
@@ -141,8 +162,8 @@ static status_t door_open(struct door *door, const char *address, uint64_t threa
         "keep_alive_timeout_ms", KEEP_ALIVE,
         "enable_keep_alive", "yes",
         "tcp_nodelay", "1",
-        "listen_backlog", QUEUE,
-        "connection_queue", QUEUE,
+        "listen_backlog", "1024",
+        "connection_queue", queue_text,
         "decode_url", "no",
         "enable_auth_domain_check", "no",
         "enable_directory_listing", "no",
@@ -180,10 +201,11 @@ status_t http_start(const struct config *config, http_t **ret_http)
 
     status_t status = watch_open(config->threads + ADMIN_THREADS, &self->front.watch);
     if (status == OK)
-        status = door_open(&self->public_door, config->listen, config->threads,
+        status = door_open(&self->public_door, config->listen, config->threads, queue_size(config),
                            &self->public_context);
     if (status == OK && *config->admin)
-        status = door_open(&self->admin_door, config->admin, ADMIN_THREADS, &self->admin_context);
+        status = door_open(&self->admin_door, config->admin, ADMIN_THREADS, QUEUE_MIN / 2,
+                           &self->admin_context);
     if (status != OK) {
         http_stop(&self);
         return status;

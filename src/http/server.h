@@ -26,6 +26,10 @@ typedef struct http http_t;
  * ERR_CONFIG: an address is wrong or taken; the reason is logged. */
 MUST_CHECK status_t http_start(const struct config *config, http_t **ret_http);
 
+/* Open files that the process needs at the least to serve as configured. With fewer
+ * http_start() must not be called: sockets would fail to be made. */
+size_t http_files_min(const struct config *config);
+
 /* Begins the end: connections to the HTTP address are refused, readyz says 503,
  * requests on open connections are refused with 503 shutting_down, every reply
  * closes its connection. Returns when the last request in flight was answered,

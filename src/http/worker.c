@@ -45,6 +45,7 @@ void worker_tidy(worker_t *self)
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         if (buffers[i]->capacity > BUFFER_BYTES_KEPT)
             buffer_free(buffers[i]);
+    caller_tidy(self->caller);
 }
 
 const char *worker_date_line(worker_t *self)
