@@ -95,6 +95,50 @@ static void an_import_is_still_unfinished_after_a_rebuild(void **state)
     assert_int_equal(look_at(f, OTHER, 2).chat_existence, EXISTS_NEVER);
 }
 
+static void give_the_first(journal_t *journal)
+{
+    give_application(journal, TOKEN, 5, EXISTS, 1);
+    give_one(journal, TOKEN, 1, 3);
+}
+
+static void trim_all(struct fixture *f)
+{
+    bool more = true;
+    while (more)
+        assert_int_equal(journal_trim(f->journal, SHARD, meta_of(f).last_seq, &more), OK);
+}
+
+static void what_is_given_stays_although_the_lost_history_deleted_it(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_numbering *n = &f->numbering;
+    assert_int_equal(fake_one(n, RECORD_APPLICATION_DELETED, TOKEN, 0, 0, NULL), OK);
+    rebuild(f, NEXT, BASE, 0, give_the_first);
+    trim_all(f);
+    assert_int_equal(look_at(f, TOKEN, 1).chat_existence, EXISTS);
+    assert_int_equal(fake_message(n, TOKEN, 1, "x"), 4);
+    assert_int_equal(fake_one(n, RECORD_APPLICATION_DELETED, TOKEN, 0, 0, NULL), OK);
+}
+
+/* The one import was begun twice, so that chats of the first are still to be removed. */
+static void an_import_that_only_a_lost_history_began_can_be_done_again(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_numbering *n = &f->numbering;
+    for (uint64_t i = 1; i <= 2; i++) {
+        assert_int_equal(fake_one(n, RECORD_APPLICATION_IMPORTED, OTHER, 0, 2, "x"), OK);
+        assert_int_equal(fake_one(n, RECORD_CHAT_IMPORTED, OTHER, i, 1, "x"), OK);
+    }
+    rebuild(f, NEXT, BASE, 0, NULL);
+    assert_int_equal(look_at(f, OTHER, 0).application, EXISTS_NEVER);
+    assert_int_equal(fake_one(n, RECORD_APPLICATION_IMPORTED, OTHER, 0, 1, "x"), OK);
+    assert_int_equal(fake_one(n, RECORD_CHAT_IMPORTED, OTHER, 1, 1, "x"), OK);
+    trim_all(f);
+    assert_int_equal(fake_one(n, RECORD_IMPORT_ENDED, OTHER, 0, 1, NULL), OK);
+    assert_int_equal(look_at(f, OTHER, 1).last_message, 1);
+    assert_int_equal(look_at(f, OTHER, 2).chat_existence, EXISTS_NEVER);
+}
+
 static void the_new_epoch_begins_where_its_followers_stand(void **state)
 {
     struct fixture *f = *state;
@@ -288,6 +332,8 @@ int main(void)
         TEST(numbers_after_a_rebuild_are_above_those_of_both, set_up_chat),
         TEST(what_only_the_journal_has_is_deleted, set_up_chat),
         TEST(an_import_is_still_unfinished_after_a_rebuild, set_up_chat),
+        TEST(what_is_given_stays_although_the_lost_history_deleted_it, set_up_chat),
+        TEST(an_import_that_only_a_lost_history_began_can_be_done_again, set_up),
         TEST(the_new_epoch_begins_where_its_followers_stand, set_up_chat),
         TEST(producers_and_keys_outlive_a_rebuild, set_up_chat),
         TEST(a_rebuild_ends_only_in_place_of_its_own_mark, set_up_chat),

@@ -8,6 +8,7 @@ struct deads {
     size_t count;
     struct record record[8];
     char text[8][40], reason[8][40];
+    bool root[8];
 };
 
 static void deads_add(void *context, const struct dead_record *dead)
@@ -15,6 +16,7 @@ static void deads_add(void *context, const struct dead_record *dead)
     struct deads *deads = context;
     assert_true(deads->count < 8);
     deads->record[deads->count] = dead->record;
+    deads->root[deads->count] = dead->root;
     snprintf(deads->text[deads->count], 40, "%.*s", (int) dead->record.text_length,
              dead->record.text);
     snprintf(deads->reason[deads->count], 40, "%s", dead->reason);
@@ -103,11 +105,13 @@ static void what_comes_later_is_dropped_with_a_dead_application(void **state)
     struct record dead = record_application_created(B, 2, "b");
     apply_dead(f, &dead, 1, 0);
     apply_one(f, record_chat_created(B, 2, 1, ""));
-    assert_int_equal(deads(f)->count, 2);
+    apply_one(f, record_of(RECORD_APPLICATION_DELETED, B, 2, 0, 0, NULL));
+    assert_int_equal(deads(f)->count, 3);
+    assert_true(deads(f)->root[0] && !deads(f)->root[1]);
     assert_int_equal(store_dead_drop(f->store, 0, dead.seq), OK);
     assert_int_equal(deads(f)->count, 0);
+    /* The journal takes none any more; one that was on the way belongs to nothing. */
     apply_one(f, record_message_created(B, 2, 1, 1, "for nobody"));
-    apply_one(f, record_of(RECORD_APPLICATION_DELETED, B, 2, 0, 0, NULL));
     assert_int_equal(deads(f)->count, 0);
     assert_int_equal(number_in(f, "SELECT COUNT(*) FROM messages"), 1);
     verify_nothing(f, false);
@@ -160,6 +164,199 @@ static void many_dead_applications_are_all_known(void **state)
     apply_one(f, record_application_created(A, 51, "lives"));
     assert_int_equal(number_in(f, "SELECT COUNT(*) FROM chats"), 0);
     assert_int_equal(number_in(f, "SELECT COUNT(*) FROM dead_records"), 100);
+}
+
+/* ---- what a lost history said ---- */
+
+enum { LOST = 1 }; /* the first seq: given twice, as the numbers were */
+
+static void bury(struct fixture *f, struct record record, uint64_t seq)
+{
+    record.seq = seq;
+    record.time = f->time;
+    assert_int_equal(store_dead_add(f->store, 0, &record, "history was lost"), OK);
+}
+
+/* None can be applied, alone or together; all can be dropped. */
+static void refuse_and_drop(struct fixture *f, size_t count)
+{
+    assert_int_equal(deads(f)->count, count);
+    for (uint64_t i = 0; i < count; i++)
+        assert_int_equal(store_dead_retry(f->store, 0, LOST + i), ERR_DATA);
+    assert_int_equal(deads(f)->count, count);
+    for (size_t left = count; left > 0; left = deads(f)->count)
+        assert_int_equal(store_dead_drop(f->store, 0, deads(f)->record[0].seq), OK);
+    assert_int_equal(number_in(f, "SELECT COUNT(*) FROM dead_records"), 0);
+}
+
+static void what_a_lost_history_also_made_does_not_touch_what_lives(void **state)
+{
+    struct fixture *f = *state;
+    populate(f, 2);
+    bury(f, record_message_created(A, 1, 1, 2, "another second"), LOST);
+    bury(f, record_of(RECORD_MESSAGE_EDITED, A, 1, 1, 2, "another second, edited"), LOST + 1);
+    bury(f, record_chat_created(A, 1, 2, "another two"), LOST + 2);
+    bury(f, record_message_created(A, 1, 2, 1, "in another two"), LOST + 3);
+    assert_int_equal(number_in(f, "SELECT SUM(messages_deleted) FROM chats"), 0);
+    assert_int_equal(number_in(f, "SELECT chats_deleted FROM applications"), 0);
+
+    apply_one(f, record_of(RECORD_MESSAGE_EDITED, A, 1, 1, 2, "edited"));
+    apply_one(f, record_message_created(A, 1, 2, 1, "in two"));
+    apply_one(f, record_of(RECORD_CHAT_RENAMED, A, 1, 2, 0, "renamed"));
+    assert_string_equal(body(f, 1, 2), "edited");
+    assert_string_equal(body(f, 2, 1), "in two");
+    refuse_and_drop(f, 4);
+    assert_string_equal(body(f, 1, 2), "edited");
+    apply_one(f, record_message_created(A, 1, 2, 2, "more"));
+    assert_string_equal(messages(f, 2, (struct range){0}), "1 2");
+    count(f, 0, 2);
+    count(f, 1, 2);
+    count(f, 2, 2);
+    verify_nothing(f, true);
+}
+
+static void another_application_with_the_same_id_is_not_touched(void **state)
+{
+    struct fixture *f = *state;
+    populate(f, 1);
+    bury(f, record_chat_created(B, 1, 3, "began before what is left"), LOST);
+    bury(f, record_message_created(B, 1, 1, 2, "not for a"), LOST + 1);
+    bury(f, record_of(RECORD_MESSAGE_EDITED, B, 1, 1, 1, "not for a"), LOST + 2);
+    bury(f, record_application_created(B, 1, "b"), LOST + 3);
+    bury(f, record_chat_created(B, 1, 4, "of b"), LOST + 4);
+    bury(f, record_message_created(B, 1, 4, 1, "in b"), LOST + 5);
+
+    apply_one(f, record_chat_created(A, 1, 3, "three"));
+    apply_one(f, record_chat_created(A, 1, 4, "four"));
+    apply_one(f, record_message_created(A, 1, 4, 1, "in a"));
+    apply_one(f, record_message_created(A, 1, 1, 2, "two"));
+    assert_string_equal(chats(f, (struct range){0}), "1 2 3 4");
+    assert_string_equal(body(f, 4, 1), "in a");
+    refuse_and_drop(f, 6);
+    assert_string_equal(body(f, 1, 1), "message 1");
+    count(f, 0, 4);
+    count(f, 1, 2);
+    count(f, 4, 1);
+    verify_nothing(f, true);
+}
+
+static void a_dead_application_does_not_gather_what_is_anothers(void **state)
+{
+    struct fixture *f = *state;
+    bury(f, record_application_created(B, 1, "b"), LOST);
+    populate(f, 1);
+    assert_string_equal(messages(f, 1, (struct range){0}), "1");
+    assert_int_equal(store_dead_retry(f->store, 0, LOST), ERR_DATA);
+    assert_int_equal(store_dead_drop(f->store, 0, LOST), OK);
+    apply_one(f, record_message_created(A, 1, 1, 2, "two"));
+    assert_string_equal(messages(f, 1, (struct range){0}), "1 2");
+}
+
+static void two_lost_histories_do_not_mix(void **state)
+{
+    struct fixture *f = *state;
+    populate(f, 1);
+    bury(f, record_chat_created(A, 1, 3, "of the first"), LOST);
+    bury(f, record_message_created(A, 1, 3, 1, "first"), LOST + 1);
+    bury(f, record_chat_created(A, 1, 3, "of the second"), LOST + 2);
+    bury(f, record_message_created(A, 1, 3, 2, "second"), LOST + 3);
+    assert_int_equal(store_dead_retry(f->store, 0, LOST), OK);
+    assert_string_equal(messages(f, 3, (struct range){0}), "1");
+    assert_int_equal(deads(f)->count, 2);
+    assert_int_equal(store_dead_retry(f->store, 0, LOST + 2), ERR_DATA);
+    assert_int_equal(store_dead_retry(f->store, 0, LOST + 3), ERR_DATA);
+    assert_int_equal(store_dead_drop(f->store, 0, LOST + 2), OK);
+    assert_int_equal(deads(f)->count, 0);
+    count(f, 1, 1);
+    verify_nothing(f, true);
+}
+
+/* ---- retry, and what it needs ---- */
+
+static void what_joined_is_not_applied_alone(void **state)
+{
+    struct fixture *f = *state;
+    populate(f, 1);
+    struct record dead_chat = record_chat_created(A, 1, 3, "three");
+    struct record joined = record_message_created(A, 1, 3, 1, "one");
+    apply_dead(f, &dead_chat, 1, 0);
+    apply(f, &joined, 1);
+    assert_int_equal(store_dead_retry(f->store, 0, joined.seq), ERR_DATA);
+    assert_int_equal(deads(f)->count, 2);
+    assert_string_equal(deads(f)->text[1], "one");
+    assert_int_equal(store_dead_drop(f->store, 0, dead_chat.seq), OK);
+
+    joined = record_message_created(A, 1, 3, 2, "two");
+    joined.seq = LOST;
+    assert_int_equal(store_dead_add(f->store, 0, &joined, "history was lost"), OK);
+    assert_int_equal(store_dead_retry(f->store, 0, LOST), ERR_DATA);
+    assert_int_equal(deads(f)->count, 1);
+}
+
+/* A dead message and a dead chat, in application 1. */
+static void populate_dead(struct fixture *f, uint64_t *ret_message, uint64_t *ret_chat)
+{
+    populate(f, 1);
+    struct record message = record_message_created(A, 1, 1, 2, "two");
+    apply_dead(f, &message, 1, 0);
+    apply_one(f, record_of(RECORD_MESSAGE_EDITED, A, 1, 1, 2, "due"));
+    struct record chat = record_chat_created(A, 1, 3, "three");
+    apply_dead(f, &chat, 1, 0);
+    apply_one(f, record_message_created(A, 1, 3, 1, "in three"));
+    *ret_message = message.seq;
+    *ret_chat = chat.seq;
+}
+
+static void what_was_deleted_meanwhile_takes_its_dead_along(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t message, chat;
+    populate_dead(f, &message, &chat);
+    apply_one(f, record_of(RECORD_CHAT_DELETED, A, 1, 1, 0, NULL));
+    assert_int_equal(store_dead_retry(f->store, 0, message), OK);
+    assert_int_equal(number_in(f, "SELECT COUNT(*) FROM messages WHERE number = 2"), 0);
+    assert_int_equal(deads(f)->count, 2);
+    purge_all(f);
+    assert_int_equal(deads(f)->count, 2);
+    assert_int_equal(number_in(f, "SELECT COUNT(*) FROM messages"), 0);
+    apply_one(f, record_of(RECORD_APPLICATION_DELETED, A, 1, 0, 0, NULL));
+    assert_int_equal(store_dead_retry(f->store, 0, chat), OK);
+    assert_int_equal(number_in(f, "SELECT COUNT(*) FROM chats WHERE number = 3"), 0);
+    assert_int_equal(deads(f)->count, 0);
+    verify_nothing(f, true);
+    purge_all(f);
+    verify_nothing(f, true);
+}
+
+static void a_purge_removes_what_is_dead_below(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t message, chat;
+    populate_dead(f, &message, &chat);
+    bury(f, record_chat_created(B, 1, 1, "of another application"), LOST);
+    assert_int_equal(deads(f)->count, 5);
+    apply_one(f, record_of(RECORD_CHAT_DELETED, A, 1, 1, 0, NULL));
+    purge_all(f);
+    assert_int_equal(deads(f)->count, 3);
+    apply_one(f, record_of(RECORD_APPLICATION_DELETED, A, 1, 0, 0, NULL));
+    purge_all(f);
+    assert_int_equal(deads(f)->count, 1);
+    assert_int_equal(deads(f)->record[0].seq, LOST);
+}
+
+static void what_belongs_to_nothing_makes_no_rows_and_is_not_forgotten(void **state)
+{
+    struct fixture *f = *state;
+    populate(f, 1);
+    bury(f, record_message_created(A, 1, 9, 1, "in a chat that was lost"), LOST);
+    bury(f, record_message_created(B, 2, 1, 1, "in an application that was lost"), LOST + 1);
+    for (uint64_t i = 0; i < 2; i++)
+        assert_int_equal(store_dead_retry(f->store, 0, LOST + i), ERR_DATA);
+    assert_int_equal(deads(f)->count, 2);
+    for (uint64_t i = 0; i < 2; i++)
+        assert_int_equal(store_dead_drop(f->store, 0, LOST + i), OK);
+    assert_int_equal(number_in(f, "SELECT COUNT(*) FROM messages"), 1);
+    verify_nothing(f, false);
 }
 
 /* ---- imports ---- */
@@ -236,6 +433,14 @@ int main(void)
         TEST(changes_of_a_dead_message_join_and_a_dead_edit_gathers_nothing),
         TEST(a_dead_record_is_added_once),
         TEST(many_dead_applications_are_all_known),
+        TEST(what_a_lost_history_also_made_does_not_touch_what_lives),
+        TEST(another_application_with_the_same_id_is_not_touched),
+        TEST(a_dead_application_does_not_gather_what_is_anothers),
+        TEST(two_lost_histories_do_not_mix),
+        TEST(what_joined_is_not_applied_alone),
+        TEST(what_was_deleted_meanwhile_takes_its_dead_along),
+        TEST(a_purge_removes_what_is_dead_below),
+        TEST(what_belongs_to_nothing_makes_no_rows_and_is_not_forgotten),
         TEST(an_import_is_seen_when_it_ends),
         TEST(an_unfinished_import_gives_way_to_the_next),
     };

@@ -205,7 +205,7 @@ static status_t fake_open(const char *where, enum sql_mode mode, sql_t **ret_sql
     status_t status = sql_open(where, mode, &self->real);
     if (status != OK)
         return sql_fail(&self->sql, status, "%s", sql_errmsg(NULL));
-    self->sql.dialect = sql_dialect(self->real);
+    self->sql.dialect = self->real->dialect;
     return OK;
 }
 

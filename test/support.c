@@ -144,12 +144,6 @@ struct position position_after(const struct position *from, size_t count, uint64
     return position;
 }
 
-bool position_equal(const struct position *a, const struct position *b)
-{
-    return a->epoch == b->epoch && a->seq == b->seq && entry_name_equal(a->name, b->name) &&
-           a->time == b->time && a->run == b->run;
-}
-
 /* ---- entries ---- */
 
 struct entry entry_of(struct buffer *buffer, const struct position *from, struct entry_name name,

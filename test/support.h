@@ -45,7 +45,6 @@ void records_number(struct record records[], size_t count, uint64_t seq, int64_t
 /* The position `count` records after `from`, under the name {producer, sequence}. */
 struct position position_after(const struct position *from, size_t count, uint64_t producer,
                                uint64_t sequence, int64_t time);
-bool position_equal(const struct position *a, const struct position *b);
 
 /* ---- entries, as a journal holds them ---- */
 

@@ -119,6 +119,35 @@ static void what_a_fork_acknowledged_is_put_aside_and_not_lost(void **state)
     assert_int_equal(messages_in_store(f, TOKEN, 1), 6);
 }
 
+/* Both lives gave the same numbers. */
+static void what_two_lives_gave_the_same_number_stays_apart(void **state)
+{
+    struct fixture *f = *state;
+    fill(f);
+    persist(f);
+    copy(f, "journal");
+    messages(f, TOKEN, 1, 2);
+    assert_int_equal(fake_chat(&f->numbering, TOKEN), 4);
+    messages(f, TOKEN, 4, 1);
+    persist(f);
+    set_back(f, "journal");
+    assert_int_equal(journal_checked(f->journal, SHARD, meta_of(f).checked, f->run), OK);
+    f->numbering.batch.epoch = meta_of(f).epoch;
+    assert_int_equal(fake_chat(&f->numbering, TOKEN), 4);
+    messages(f, TOKEN, 4, 3);
+    messages(f, TOKEN, 1, 1);
+    assert_int_equal(fake_one(&f->numbering, RECORD_APPLICATION_CREATED, THIRD, 0, 0, "x"), OK);
+    restart(f);
+    close_and_rebuild(f);
+    assert_int_equal(dead_of(f), 6);
+    assert_ok(f, check(f));
+    assert_int_equal(fake_message(&f->numbering, TOKEN, 4, "goes on"), 4);
+    assert_int_equal(fake_one(&f->numbering, RECORD_MESSAGE_EDITED, TOKEN, 1, 5, "edited"), OK);
+    persist(f);
+    assert_int_equal(dead_of(f), 6);
+    assert_int_equal(messages_in_store(f, TOKEN, 1), 5);
+}
+
 static void a_journal_from_before_a_rebuild_is_rebuilt_again(void **state)
 {
     struct fixture *f = *state;
@@ -378,6 +407,7 @@ int main(void)
         TEST(an_older_journal_gives_no_number_again),
         TEST(a_journal_that_is_gone_is_made_from_the_store),
         TEST(what_a_fork_acknowledged_is_put_aside_and_not_lost),
+        TEST(what_two_lives_gave_the_same_number_stays_apart),
         TEST(a_journal_from_before_a_rebuild_is_rebuilt_again),
         TEST(a_hole_is_jumped_over_and_its_numbers_are_tallied),
         TEST(what_was_created_in_the_hole_stays_gone),

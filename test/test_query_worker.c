@@ -170,6 +170,25 @@ static void a_page_of_large_bodies_ends_early(void **state)
     }
 }
 
+/* As if the deletion had come between the look and the read. */
+static void a_list_of_what_was_deleted_meanwhile_is_not_an_empty_page(void **state)
+{
+    struct actors *f = (struct actors *) *state;
+    messages_post(f, TOKEN, 1, 3);
+    follower_wait(f, FOLLOWER_INDEXING);
+    file_run(f, STORE_FILE, "UPDATE chats SET deleted = 1");
+    struct request list = request_of(REQUEST_MESSAGES, TOKEN, 1, 0, NULL);
+    struct request search = request_of(REQUEST_SEARCH, TOKEN, 1, 0, "message");
+    list.limit = search.limit = 10;
+    assert_int_equal(ask(f, &list), ERR_CHAT_NOT_FOUND);
+    assert_int_equal(ask(f, &search), ERR_CHAT_NOT_FOUND);
+    file_run(f, STORE_FILE, "UPDATE applications SET deleted = 1, visible = 0");
+    struct request chats = request_of(REQUEST_CHATS, TOKEN, 0, 0, NULL);
+    chats.limit = 10;
+    assert_int_equal(ask(f, &chats), ERR_APPLICATION_NOT_FOUND);
+    assert_int_equal(ask(f, &list), ERR_APPLICATION_NOT_FOUND);
+}
+
 /* ---- search ---- */
 
 static void hits_are_found_by_pages(void **state)
@@ -396,6 +415,7 @@ int main(void)
             actors_tear_down),
         WORKER_TEST(an_application_is_listed_right_after_its_creation),
         WORKER_TEST(a_page_of_large_bodies_ends_early),
+        WORKER_TEST(a_list_of_what_was_deleted_meanwhile_is_not_an_empty_page),
         WORKER_TEST(hits_are_found_by_pages),
         WORKER_TEST(a_hit_has_its_body_and_highlights_in_code_points),
         WORKER_TEST(what_the_index_proposes_is_verified),

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -170,14 +171,63 @@ static void what_is_no_index_does_not_open(void **state)
     assert_true(strlen(search_errmsg(NULL)) > 0);
     assert_int_equal(search_open(text_of("sqlite:%s", folder), false, &search), ERR_SEARCH);
 
-    FILE *file = fopen(text_of("%s/text.db", folder), "we");
+    assert_null(search);
+}
+
+/* ---- a damaged index ---- */
+
+/* Writes rubbish into a file, from `start` on. */
+static void damage(const char *path, long start)
+{
+    FILE *file = fopen(path, start ? "r+e" : "we");
     assert_non_null(file);
+    assert_int_equal(fseek(file, start, SEEK_SET), 0);
     for (int i = 0; i < 1000; i++)
         fputs("this is no database\n", file);
     fclose(file);
-    assert_int_equal(search_open(text_of("sqlite:%s/text.db", folder), false, &search), ERR_SEARCH);
-    assert_true(strlen(search_errmsg(NULL)) > 0);
-    assert_null(search);
+}
+
+/* It can be had from the store: what was there is kept, and a new one begun. */
+static void a_damaged_index_is_put_aside_and_begun_anew(void **state)
+{
+    struct position position;
+    bool found;
+    size_t length;
+    search_t *search = NULL;
+    const char *path = strchr(url, ':') + 1, *aside = text_of("%s.damaged", path);
+    put(*state, 1, 1, 1, 1, "before");
+    search_close((search_t **) state);
+    static const long starts[] = {0, 100, 0};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        damage(path, starts[i]);
+        assert_int_equal(search_open(url, true, &search), ERR_SEARCH); /* reading mends nothing */
+        assert_int_equal(search_open(url, false, &search), OK);
+        assert_true(strlen(search_damage(search)) > 0);
+        char *kept = file_read(aside, &length);
+        assert_non_null(kept);
+        assert_memory_equal(kept + starts[i], "this is no database", 19);
+        free(kept);
+        assert_int_equal(search_position(search, 0, &position, &found), OK);
+        assert_false(found);
+        put(search, 1, 1, 1, 1, "anew");
+        assert_finds(search, "anew", 1, 0);
+        assert_finds(search, "before", 0);
+        search_close(&search);
+        assert_int_equal(search_open(url, false, &search), OK);
+        assert_null(search_damage(search));
+        search_close(&search);
+    }
+}
+
+static void a_damaged_index_that_cannot_be_put_aside_does_not_open(void **state)
+{
+    search_t *search = NULL;
+    const char *path = strchr(url, ':') + 1;
+    search_close((search_t **) state);
+    damage(path, 0);
+    assert_int_equal(mkdir(text_of("%s.damaged", path), 0700), 0);
+    assert_int_equal(search_open(url, false, &search), ERR_SEARCH);
+    assert_non_null(strstr(search_errmsg(NULL), "put aside"));
 }
 
 static void a_backup_answers_like_the_index(void **state)
@@ -290,6 +340,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_index_is_kept_when_closed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(who_reads_only_cannot_write, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_index_does_not_open, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_damaged_index_is_put_aside_and_begun_anew, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_damaged_index_that_cannot_be_put_aside_does_not_open,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_backup_answers_like_the_index, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failed_batch_leaves_nothing_behind, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_commit_whose_answer_is_lost_may_be_repeated, set_up,

@@ -172,7 +172,7 @@ status_t follower_rejoins(journal_t *journal, store_t *store, unsigned shard,
     struct position stored;
     bool found, holds = false;
     status_t status = store_position(store, FOLLOWER_PERSISTENCE, shard, &stored, &found);
-    if (status == OK && found && memcmp(position, &stored, sizeof stored) != 0)
+    if (status == OK && found && !position_equal(position, &stored))
         status = journal_holds(journal, shard, &stored, &holds);
     return status == OK && !holds ? ERR_DIVERGED : status;
 }

@@ -52,7 +52,12 @@ static status_t indexing_open(void *self_p, const struct actor_args *args, journ
     self->copied = (uint64_t *) calloc(args->config->shards, sizeof *self->copied);
     assert(self->copy_us && self->copied);
     status_t status = store_open(args->config->store, false, &self->store);
-    return status == OK ? search_open(args->config->search, false, &self->search) : status;
+    if (status == OK)
+        status = search_open(args->config->search, false, &self->search);
+    if (status == OK && search_damage(self->search))
+        log_error("index_damaged", "url=\"%s\" kept=\"%s.damaged\" reason=\"%s\"",
+                  args->config->search, args->config->search, search_damage(self->search));
+    return status;
 }
 
 static void indexing_close(void *self_p)
@@ -159,12 +164,9 @@ static struct draft *draft_add(indexing_t *self, const struct record *record)
 
 static void draft_fold(indexing_t *self, struct draft *draft, const char *body, size_t length)
 {
-    size_t room = TEXT_FOLDED_MAX(length);
-    char *to = buffer_reserve(&self->folded, room);
     draft->start = self->folded.length;
-    draft->document.folded = to; /* not NULL; the buffer may still move */
-    draft->document.folded_length = text_fold(body, length, to, room);
-    self->folded.length += draft->document.folded_length;
+    draft->document.folded_length = text_fold_append(&self->folded, body, length);
+    draft->document.folded = self->folded.data; /* not NULL; the buffer may still move */
 }
 
 static status_t record_draft(indexing_t *self, const struct record *record)

@@ -9,6 +9,7 @@
 #include "common/frame.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "storage/history.h"
 #include "storage/journal.h"
 #include "storage/persist.h"
 #include "storage/store.h"
@@ -116,21 +117,15 @@ static status_t persistence_apply(void *self_p, unsigned shard, const struct pos
 static status_t persistence_cut_off(void *self_p, unsigned shard, const struct position *position)
 {
     persistence_t *self = (persistence_t *) self_p;
-    struct position row;
-    bool found, holds;
-    status_t status = journal_holds(self->journal, shard, position, &holds);
-    if (status == OK && holds) /* the break is behind it */
-        status = ERR_DIVERGED;
-    if (status == OK)
-        status = store_position(self->store, FOLLOWER_PERSISTENCE, shard, &row, &found);
-    if (status != OK || !found || memcmp(&row, position, sizeof row) != 0)
-        return status;
-    log_error("history_lost",
-              "shard=%u seq=%llu reason=\"the log does not hold what the store has seen; writes "
-              "are refused\" do=\"stop the server and run confab rebuild\"",
-              shard, (unsigned long long) position->seq);
-    status = journal_mark(self->journal, shard, journal_random(), false);
-    return status == OK ? ERR_CLOSED : status;
+    struct history_reason reason = {""};
+    status_t status = history_recheck(self->journal, self->store, shard, &reason);
+    if (status == OK) /* unless the row is still the same: then the break is behind it */
+        return follower_rejoins(self->journal, self->store, shard, position);
+    if (status == ERR_CLOSED)
+        log_error("history_lost",
+                  "shard=%u seq=%llu reason=\"%s\" do=\"stop the server and run confab rebuild\"",
+                  shard, (unsigned long long) position->seq, reason.text);
+    return status;
 }
 
 /* ---- tend ---- */

@@ -19,7 +19,10 @@ struct hit {
     size_t start;
 };
 
-enum { HITS_MAX = 128 }; /* proposals verified at a time */
+enum {
+    HITS_MAX = 128,           /* proposals verified at a time */
+    PAGE_BYTES_MAX = 4 << 20, /* bodies in one page */
+};
 
 typedef struct {
     zsock_t *pipe; /* borrowed from our zactor */

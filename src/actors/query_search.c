@@ -10,25 +10,13 @@
 #include "common/text.h"
 #include "storage/store_scan.h"
 
-enum { PAGE_BYTES_MAX = 4 << 20 }; /* bodies in one page */
-
-/* Appends folded text; returns its length. */
-static size_t fold_append(struct buffer *buffer, const char *text, size_t length)
-{
-    size_t room = TEXT_FOLDED_MAX(length);
-    char *to = buffer_reserve(buffer, room);
-    size_t folded = text_fold(text, length, to, room);
-    buffer->length += folded;
-    return folded;
-}
-
 /* Keeps a message if it contains the query now. */
 static void hit_take(void *self_p, const struct scan_message *message)
 {
     query_worker_t *self = (query_worker_t *) self_p;
     struct hit *hit = &self->hits[self->hit_count];
     buffer_clear(&self->folded);
-    size_t length = fold_append(&self->folded, message->body, message->body_length);
+    size_t length = text_fold_append(&self->folded, message->body, message->body_length);
     hit->item = (struct item){
         .number = message->number,
         .text_length = message->body_length,
@@ -100,7 +88,7 @@ status_t query_search(query_worker_t *self)
     size_t bytes = 0, count, wanted = request->limit < HITS_MAX ? request->limit + 1 : HITS_MAX;
     bool full = false;
     buffer_clear(&self->needle);
-    fold_append(&self->needle, request->text, request->text_length);
+    text_fold_append(&self->needle, request->text, request->text_length);
 
     status_t status = completeness_judge(self);
     do {

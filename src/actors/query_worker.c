@@ -10,8 +10,7 @@
 #include "common/log.h"
 
 enum {
-    PAGE_BYTES_MAX = 4 << 20, /* bodies in one page */
-    LOOKS_MAX = 1000,         /* rows of a page */
+    LOOKS_MAX = 1000, /* rows of a page */
 };
 
 static status_t worker_open(query_worker_t *self, zsock_t *pipe, const struct actor_args *args);
@@ -217,6 +216,20 @@ static status_t task_complete(query_worker_t *self)
     return status;
 }
 
+/* An empty page: there is nothing, or what it is of was deleted since the look. */
+static status_t parents_check(query_worker_t *self)
+{
+    const struct request *request = &self->request;
+    if (self->reply.item_count > 0 || request->type == REQUEST_APPLICATIONS ||
+        request->type == REQUEST_APPLICATION)
+        return OK;
+    status_t status = store_application(self->store, self->task.application_id, item_ignore, NULL);
+    if (status == OK && request_needs_chat(request))
+        status = store_chat(self->store, self->task.application_id, request->chat, item_ignore,
+                            NULL);
+    return status;
+}
+
 static status_t request_read(query_worker_t *self)
 {
     const struct request *request = &self->request;
@@ -299,6 +312,8 @@ static void request_answer(query_worker_t *self)
             status = task_complete(self);
         if (status == OK)
             status = request_read(self);
+        if (status == OK)
+            status = parents_check(self);
         connections_check(self, status);
         status = status_judge(&self->task, status);
     }

@@ -5,12 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "commands/catch_up.h"
 #include "commands/command.h"
 #include "commands/data_set.h"
 #include "commands/options.h"
 #include "commands/records.h"
 #include "common/text.h"
+#include "storage/history.h"
 #include "storage/reindex.h"
+
+enum { ATTEMPTS = 5 }; /* of an append whose outcome is unknown */
 
 const char command_dead_help[] =
     "confab dead deals with dead records: changes that were acknowledged and that could\n"
@@ -24,8 +28,10 @@ const char command_dead_help[] =
     "\n"
     "  list    one line each: SHARD:SEQ, time, type, the application's first 8 characters,\n"
     "          chat, number, length of the text, why\n"
-    "  retry   apply it, and what joined it, in order; and put it into the index\n"
-    "  drop    forget it, and what joined it, for ever\n"
+    "  retry   apply it, and what joined it, in order; and put it into the index. What\n"
+    "          was deleted meanwhile is only forgotten\n"
+    "  drop    forget it, and what joined it, for ever; a chat or an application that it\n"
+    "          should have made is deleted\n"
     "\n"
     "For retry and drop the server must be stopped.\n"
     "\n"
@@ -37,6 +43,8 @@ struct dead_list {
     struct dead {
         unsigned shard;
         struct record record; /* without its strings */
+        char token[TOKEN_MAX];
+        bool root;
     } * dead;
     size_t count, capacity;
 };
@@ -57,9 +65,11 @@ static void dead_collect(void *list_p, const struct dead_record *dead)
         list->dead = (struct dead *) realloc(list->dead, list->capacity * sizeof *list->dead);
         assert(list->dead);
     }
-    struct record record = dead->record;
-    record.token = record.text = NULL;
-    list->dead[list->count++] = (struct dead){dead->shard, record};
+    struct dead *added = &list->dead[list->count++];
+    *added = (struct dead){.shard = dead->shard, .record = dead->record, .root = dead->root};
+    assert(dead->record.token_length <= sizeof added->token);
+    memcpy(added->token, dead->record.token, dead->record.token_length);
+    added->record.token = added->record.text = NULL;
 }
 
 static const struct dead *dead_find(const struct dead_list *list, unsigned shard, uint64_t seq)
@@ -74,7 +84,8 @@ static status_t failed(data_set_t *data_set, const struct dead *dead, status_t s
 {
     fprintf(stderr, "confab dead: %u:%llu: %s (%s)\n", dead->shard,
             (unsigned long long) dead->record.seq,
-            status == ERR_DATA ? "it is still bad" : status_text(status),
+            status == ERR_DATA ? "it is still bad, or what it belongs to is not there"
+                               : status_text(status),
             store_errmsg(data_set->store));
     return status;
 }
@@ -100,14 +111,110 @@ static status_t retry(data_set_t *data_set, const struct dead *dead)
     return OK;
 }
 
+/* ---- dropping what should have been made ---- */
+
+static status_t journal_has(data_set_t *data_set, const struct dead *dead, bool *ret_has)
+{
+    const struct record *record = &dead->record;
+    struct look look = {
+        .token = dead->token, .token_length = record->token_length, .chat = record->chat};
+    status_t status = journal_look(data_set->journal, &look, 1);
+    *ret_has = status == OK && look.application == EXISTS &&
+               look.application_id == record->application_id &&
+               (record->chat == 0 || look.chat_existence == EXISTS);
+    return status;
+}
+
+/* Under a producer of its own. */
+static status_t deletion_append(data_set_t *data_set, const struct dead *dead)
+{
+    const struct record *record = &dead->record;
+    const struct group_record nothing = {.text = ""};
+    struct record_group group = {
+        .type = record->chat ? RECORD_CHAT_DELETED : RECORD_APPLICATION_DELETED,
+        .token = dead->token,
+        .token_length = record->token_length,
+        .chat = record->chat,
+        .count = 1,
+    };
+    struct journal_meta meta = {0};
+    bool found = false;
+    status_t status = journal_meta(data_set->journal, dead->shard, &meta, &found);
+    if (status != OK || !found)
+        return status == OK ? ERR_CONFIG : status;
+    struct buffer bytes = {0};
+    group_encode(&bytes, group.type, group.token, group.token_length, group.chat, &nothing, 1);
+    group.bytes = bytes.data;
+    group.length = bytes.length;
+    struct batch batch = {
+        .shard = dead->shard,
+        .epoch = meta.epoch,
+        .producer = journal_random(),
+        .sequence = 1,
+        .groups = &group,
+        .count = 1,
+    };
+    status = ERR_OUTCOME_UNKNOWN;
+    for (int i = 0; status == ERR_OUTCOME_UNKNOWN && i < ATTEMPTS; i++)
+        status = journal_append(data_set->journal, &batch);
+    buffer_free(&bytes);
+    return status == OK ? group.status : status;
+}
+
+/* What is wrong is told. */
+static status_t shard_catch_up(data_set_t *data_set, unsigned shard)
+{
+    catch_up_t *catch_up = catch_up_new(data_set);
+    struct position position;
+    status_t status;
+    do
+        status = catch_up_step(catch_up, shard, &position);
+    while (status == OK && catch_up->entries.count > 0);
+    catch_up_destroy(&catch_up);
+    return status;
+}
+
+/* For the journal it is there: what came for it later would be acknowledged, and
+ * then dropped. So it is deleted first. What is wrong is told. */
+static status_t root_delete(data_set_t *data_set, const struct dead *dead)
+{
+    struct history_reason reason = {""};
+    bool there = false;
+    status_t status = history_check(data_set->journal, data_set->store, dead->shard, NULL, &reason);
+    if (status == OK)
+        status = journal_has(data_set, dead, &there);
+    if (status == OK && there)
+        status = deletion_append(data_set, dead);
+    if (status != OK) {
+        fprintf(stderr, "confab dead: %u:%llu: what it should have made cannot be deleted: %s\n",
+                dead->shard, (unsigned long long) dead->record.seq,
+                *reason.text ? reason.text : status_text(status));
+        return status;
+    }
+    return there ? shard_catch_up(data_set, dead->shard) : OK;
+}
+
+static bool makes_parent(enum record_type type)
+{
+    return type == RECORD_APPLICATION_CREATED || type == RECORD_APPLICATION_IMPORTED ||
+           type == RECORD_CHAT_CREATED || type == RECORD_CHAT_IMPORTED;
+}
+
 static status_t drop(data_set_t *data_set, const struct dead *dead)
 {
-    status_t status = store_dead_drop(data_set->store, dead->shard, dead->record.seq);
+    status_t status = OK;
+    if (dead->root && makes_parent(dead->record.type))
+        status = root_delete(data_set, dead);
+    if (status != OK)
+        return status;
+    status = store_dead_drop(data_set->store, dead->shard, dead->record.seq);
     if (status != OK)
         return failed(data_set, dead, status);
     printf("dead: %u:%llu was dropped\n", dead->shard, (unsigned long long) dead->record.seq);
     return OK;
 }
+
+/* ---- which ones ---- */
 
 /* One that joined another goes with that: it is gone when its turn comes. */
 static status_t act_on_all(data_set_t *data_set, const struct dead_list *list, dead_action *action)
@@ -182,6 +289,7 @@ int command_dead(const struct config *config, int argc, char **argv)
     struct config used = *config;
     if (list)
         used.search = "none";
+    used.backlog_records = used.backlog_bytes = 0; /* a deletion is always taken */
     if (data_set_open(&used, list ? DATA_SET_READ : DATA_SET_WRITE, &data_set) != OK)
         return 1;
     status_t status = list ? store_dead_each(data_set->store, dead_print, NULL)

@@ -43,7 +43,7 @@ struct importing {
     import_append_t *append; /* NULL in the first pass */
     import_follow_t *follow;
     struct progress progress;
-    unsigned appends[256]; /* by shard: since it was last followed */
+    unsigned appends[SHARDS_MAX]; /* by shard: since it was last followed */
 };
 
 static status_t refuse(struct importing *self, const char *why)

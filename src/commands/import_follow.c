@@ -68,17 +68,13 @@ static void document_add(import_follow_t *self, const struct record *record)
         if (!self->documents || !self->starts)
             abort();
     }
-    size_t room = TEXT_FOLDED_MAX(record->text_length);
-    char *to = buffer_reserve(&self->folded, room);
-    size_t length = text_fold(record->text, record->text_length, to, room);
     self->starts[self->count] = self->folded.length;
-    self->folded.length += length;
     self->documents[self->count++] = (struct document){
         .application_id = record->application_id,
         .chat = record->chat,
         .number = record->number,
         .seq = record->seq,
-        .folded_length = length,
+        .folded_length = text_fold_append(&self->folded, record->text, record->text_length),
     };
 }
 
@@ -114,11 +110,6 @@ static status_t index_follow(import_follow_t *self, unsigned shard, const struct
     return status;
 }
 
-static bool position_same(const struct position *a, const struct position *b)
-{
-    return a->epoch == b->epoch && a->seq == b->seq && entry_name_equal(a->name, b->name);
-}
-
 static bool always(void *context, uint64_t documents)
 {
     (void) context;
@@ -138,7 +129,7 @@ static status_t index_start(import_follow_t *self, unsigned shard, const struct 
     status_t status = search_position(data_set->search, shard, &position, &found);
     if (status == OK && !found && stored->seq == 0)
         return search_apply(data_set->search, shard, NULL, 0, stored);
-    if (status != OK || (found && position_same(&position, stored)))
+    if (status != OK || (found && position_same_place(&position, stored)))
         return status;
     log_info("index_rebuild", "shard=%u reason=\"it does not stand where the store does\"", shard);
     return reindex_shard(data_set->store, data_set->search, shard,
@@ -156,7 +147,7 @@ static status_t counting_move(import_follow_t *self, unsigned shard, const struc
                                      &found);
     if (status == OK && !found)
         status = ERR_DIVERGED;
-    if (status == OK && !position_same(&from, to))
+    if (status == OK && !position_same_place(&from, to))
         status = store_counts(self->data_set->store, shard, &from, to, NULL, 0);
     return status;
 }
@@ -167,7 +158,7 @@ static status_t counting_start(import_follow_t *self, unsigned shard, const stru
     bool found;
     status_t status = store_position(self->data_set->store, FOLLOWER_COUNTING, shard, &position,
                                      &found);
-    if (status == OK && (!found || !position_same(&position, stored)))
+    if (status == OK && (!found || !position_same_place(&position, stored)))
         status = store_recount(self->data_set->store, shard,
                                (unsigned) self->data_set->config.shards, stored);
     return status;

@@ -41,8 +41,7 @@ void record_print(FILE *file, const struct record *record, bool texts)
 {
     char time[TIMESTAMP_SIZE];
     int shown = (int) (record->token_length < 8 ? record->token_length : 8);
-    bool imported = record->type >= RECORD_APPLICATION_IMPORTED &&
-                    record->type <= RECORD_MESSAGE_IMPORTED;
+    bool imported = record_is_import(record->type) && record->type != RECORD_IMPORT_ENDED;
     fprintf(file, "%llu  %s  %-20s  %.*s", (unsigned long long) record->seq,
             timestamp_write(imported ? record->created : record->time, time),
             record_type_name(record->type), shown, record->token);

@@ -82,11 +82,6 @@ status_t verify_failed(struct verify *verify, status_t status)
     return status;
 }
 
-bool verify_same_place(const struct position *a, const struct position *b)
-{
-    return a->epoch == b->epoch && a->seq == b->seq && entry_name_equal(a->name, b->name);
-}
-
 /* ---- the store ---- */
 
 static void line_collect(void *lines_p, const char *line)
@@ -108,7 +103,7 @@ static status_t counting_stands(struct verify *verify, bool *ret_stands,
         if (status == OK && found)
             status = store_position(store, FOLLOWER_COUNTING, shard, &counted, &found);
         *ret_stands = *ret_stands && status == OK && found &&
-                      verify_same_place(&ret_stored[shard], &counted);
+                      position_same_place(&ret_stored[shard], &counted);
     }
     return status;
 }
@@ -127,7 +122,7 @@ static status_t store_look(struct verify *verify, struct buffer *lines)
     if (status == OK && stands && verify->served) {
         status = counting_stands(verify, &still, after);
         for (unsigned shard = 0; still && shard < verify->shards; shard++)
-            still = verify_same_place(&before[shard], &after[shard]);
+            still = position_same_place(&before[shard], &after[shard]);
         if (status == OK && !still) {
             buffer_clear(lines);
             stands = false;

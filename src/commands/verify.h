@@ -41,9 +41,6 @@ void verify_note(struct verify *verify, const char *format, ...)
 /* Tells what could not be read, and returns `status`. */
 status_t verify_failed(struct verify *verify, status_t status);
 
-/* True if both are the same place in one history. */
-bool verify_same_place(const struct position *a, const struct position *b);
-
 /* Closed shards, damaged or missing entries, positions that are not in the log. */
 MUST_CHECK status_t verify_log(struct verify *verify);
 

@@ -81,13 +81,11 @@ static void store_sighted(void *looking_p, const struct scan_message *message)
 {
     struct looking *looking = (struct looking *) looking_p;
     struct buffer *buffer = &looking->self->folded;
-    size_t room = TEXT_FOLDED_MAX(message->body_length);
     buffer_clear(buffer);
-    char *folded = buffer_reserve(buffer, room);
-    size_t length = text_fold(message->body, message->body_length, folded, room);
+    text_fold_append(buffer, message->body, message->body_length);
     looking->found = true;
     looking->sighting.seq = message->seq;
-    verify_hash(folded, length, looking->sighting.hash);
+    verify_hash(buffer->data, buffer->length, looking->sighting.hash);
 }
 
 static status_t store_look(verify_doubts_t *self, const struct doubt *doubt,

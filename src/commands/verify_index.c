@@ -99,11 +99,9 @@ static void store_sighted(void *self_p, const struct scan_message *message)
         .number = message->number,
         .seq = message->seq,
     };
-    size_t room = TEXT_FOLDED_MAX(message->body_length);
     buffer_clear(&self->folded);
-    char *folded = buffer_reserve(&self->folded, room);
-    size_t length = text_fold(message->body, message->body_length, folded, room);
-    verify_hash(folded, length, sighting->hash);
+    text_fold_append(&self->folded, message->body, message->body_length);
+    verify_hash(self->folded.data, self->folded.length, sighting->hash);
 }
 
 static void index_sighted(void *self_p, const struct document *document)

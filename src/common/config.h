@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 #include "common/log.h"
+#include "common/record.h"
 #include "common/status.h"
 
 /* X(name, kind, default, smallest, greatest, help). Kinds: TEXT, NUMBER,
@@ -31,7 +32,7 @@
     X(search, TEXT, "", 0, 0, "search index: sqlite:PATH, or none; default as above")            \
     X(api_key, TEXT, "", 0, 0, "Bearer key that every request must show; empty: open")           \
     X(threads, NUMBER, "256", 8, 4096, "HTTP connections served at once")                        \
-    X(shards, NUMBER, "1", 1, 256, "shards of the log; fixed when a data set is made")           \
+    X(shards, NUMBER, "1", 1, SHARDS_MAX, "shards of the log; fixed when a data set is made")    \
     X(deadline, DURATION, "2s", 100, 60000, "how long a request may wait for the actors")        \
     X(counts_flush, DURATION, "10s", 1000, 3600000, "how often counts are written")              \
     X(max_body, SIZE, "1M", 1024, 1 << 30, "largest request body")                               \

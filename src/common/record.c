@@ -6,16 +6,12 @@
 
 enum { GROUP_VERSION = 1, CRC_LENGTH = 4 };
 
-static bool type_is_import(enum record_type type)
-{
-    return type >= RECORD_APPLICATION_IMPORTED && type <= RECORD_IMPORT_ENDED;
-}
-
 /* Types whose records carry a number of their own; the others get theirs from
  * the journal, counting up, or need none. */
 static bool type_has_number(enum record_type type)
 {
-    return type == RECORD_MESSAGE_EDITED || type == RECORD_MESSAGE_DELETED || type_is_import(type);
+    return type == RECORD_MESSAGE_EDITED || type == RECORD_MESSAGE_DELETED ||
+           record_is_import(type);
 }
 
 static bool type_is_numbered_by_journal(enum record_type type)
@@ -42,7 +38,7 @@ void group_encode(struct buffer *buffer, enum record_type type, const char *toke
     for (size_t i = 0; i < count; i++) {
         if (type_has_number(type))
             bytes_put(buffer, records[i].number, 8);
-        if (type_is_import(type)) {
+        if (record_is_import(type)) {
             bytes_put(buffer, (uint64_t) records[i].created, 8);
             bytes_put(buffer, (uint64_t) records[i].updated, 8);
         }
@@ -111,7 +107,7 @@ status_t entry_next(struct entry_walk *walk, struct record *ret_record, bool *re
     record.seq = walk->next_seq++;
     if (type_has_number(record.type))
         record.number = bytes_get(&walk->group, 8);
-    if (type_is_import(record.type)) {
+    if (record_is_import(record.type)) {
         record.created = (int64_t) bytes_get(&walk->group, 8);
         record.updated = (int64_t) bytes_get(&walk->group, 8);
     }

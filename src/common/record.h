@@ -25,6 +25,7 @@
 #include "common/status.h"
 
 enum {
+    SHARDS_MAX = 256,
     TOKEN_MAX = 64, /* imported tokens; issued ones have 36 */
     TOKEN_ISSUED = 36,
     NAME_CHARACTERS_MAX = 255,
@@ -50,6 +51,11 @@ enum record_type {
     RECORD_IMPORT_ENDED = 13,     /* the application becomes visible */
 };
 
+static inline bool record_is_import(enum record_type type)
+{
+    return type >= RECORD_APPLICATION_IMPORTED && type <= RECORD_IMPORT_ENDED;
+}
+
 /* Times: microseconds since 1970, UTC. */
 struct record {
     enum record_type type;
@@ -72,6 +78,11 @@ struct entry_name {
     uint64_t sequence; /* 1, 2, 3... for each producer and shard */
 };
 
+static inline bool entry_name_equal(struct entry_name a, struct entry_name b)
+{
+    return a.producer == b.producer && a.sequence == b.sequence;
+}
+
 /* How far somebody got in a shard: up to and including `seq`, which is the last
  * of the entry called `name`. */
 struct position {
@@ -81,6 +92,18 @@ struct position {
     int64_t time; /* of that entry */
     uint64_t run; /* of the journal that it was read from */
 };
+
+/* The same place in one history, whichever run of the journal it was read from. */
+static inline bool position_same_place(const struct position *a, const struct position *b)
+{
+    return a->epoch == b->epoch && a->seq == b->seq && entry_name_equal(a->name, b->name);
+}
+
+/* Equal in all that there is of them. */
+static inline bool position_equal(const struct position *a, const struct position *b)
+{
+    return position_same_place(a, b) && a->time == b->time && a->run == b->run;
+}
 
 struct entry {
     uint64_t epoch;
@@ -95,11 +118,6 @@ struct entry {
 static inline uint64_t entry_last_seq(const struct entry *entry)
 {
     return entry->seq + entry->count - 1;
-}
-
-static inline bool entry_name_equal(struct entry_name a, struct entry_name b)
-{
-    return a.producer == b.producer && a.sequence == b.sequence;
 }
 
 /* One record of a group to be encoded. */

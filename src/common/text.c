@@ -128,6 +128,14 @@ size_t text_fold(const char *text, size_t length, char *ret_folded, size_t capac
     return written;
 }
 
+size_t text_fold_append(struct buffer *buffer, const char *text, size_t length)
+{
+    size_t room = TEXT_FOLDED_MAX(length);
+    size_t folded = text_fold(text, length, buffer_reserve(buffer, room), room);
+    buffer->length += folded;
+    return folded;
+}
+
 size_t text_find_all(const char *text, size_t length, const char *needle, size_t needle_length,
                      struct text_span spans[], size_t spans_max)
 {
@@ -202,6 +210,12 @@ static int text_hex_digit(char digit)
     if (digit >= 'a' && digit <= 'f')
         return digit - 'a' + 10;
     return -1;
+}
+
+bool text_has_scheme(const char *url, const char *scheme)
+{
+    size_t length = strlen(scheme);
+    return strncmp(url, scheme, length) == 0 && url[length] == ':';
 }
 
 bool text_read_hex(const char *text, size_t digits, uint32_t *ret_number)

@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/buffer.h"
+
 /* The most bytes that `length` bytes of text fold to: a character of two
  * bytes may become one of three (U+023A), and none grows by more. */
 #define TEXT_FOLDED_MAX(length) ((length) + (length) / 2)
@@ -45,6 +47,9 @@ bool text_blank(const char *text, size_t length);
  * number of bytes written; there is no NUL behind them. */
 size_t text_fold(const char *text, size_t length, char *ret_folded, size_t capacity);
 
+/* Folds case at the end of a buffer; returns how many bytes longer it is. */
+size_t text_fold_append(struct buffer *buffer, const char *text, size_t length);
+
 /* Finds `needle` in `text`, both folded, from the left, no occurrence
  * overlapping the one before. Writes the first `spans_max` of them and returns
  * how many it wrote; an empty needle occurs nowhere. */
@@ -59,6 +64,9 @@ size_t text_write_character(uint32_t code_point, char *ret_bytes);
  * to 9 and up to fifteen more digits. False for anything else, signs and
  * blanks included, and then leaves *ret_number alone. */
 bool text_read_number(const char *text, size_t length, uint64_t *ret_number);
+
+/* True if the URL begins with the scheme and a colon. */
+bool text_has_scheme(const char *url, const char *scheme);
 
 /* Reads exactly `digits` hexadecimal digits, at most eight, capital or small.
  * False if one of them is none, and then leaves *ret_number alone. */

@@ -5,10 +5,7 @@
 
 #include "storage/history_internal.h"
 
-enum {
-    SHARDS_MAX = 256,
-    TRIES_MAX = 100, /* as often may the position move while it is looked at */
-};
+enum { TRIES_MAX = 100 }; /* as often may the position move while it is looked at */
 
 /* ---- which data set ---- */
 
@@ -179,12 +176,6 @@ static status_t run_enter(const struct situation *situation)
     return status == ERR_CONFLICT ? status : history_journal(situation, status);
 }
 
-static bool position_same(const struct position *a, const struct position *b)
-{
-    return a->epoch == b->epoch && a->seq == b->seq && entry_name_equal(a->name, b->name) &&
-           a->time == b->time && a->run == b->run;
-}
-
 /* The verdict was bad: closes the shard, unless the row has moved meanwhile (a
  * twin may have gone on and trimmed). ERR_CONFLICT: look again. */
 static status_t shard_close(const struct situation *situation)
@@ -196,7 +187,7 @@ static status_t shard_close(const struct situation *situation)
         store_position(situation->store, FOLLOWER_PERSISTENCE, situation->shard, &row, &found));
     if (status != OK)
         return status;
-    if (found != situation->row_found || (found && !position_same(&row, &situation->row)))
+    if (found != situation->row_found || (found && !position_equal(&row, &situation->row)))
         return ERR_CONFLICT;
     struct history_reason why = *situation->reason;
     status = journal_mark(situation->journal, situation->shard, journal_random(), false);

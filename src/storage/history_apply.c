@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* history_apply.c - one entry of the log, and what the store makes of it. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,20 +12,17 @@ static void drain_reserve(struct drain *drain, size_t count)
         return;
     drain->capacity = count;
     drain->records = realloc(drain->records, count * sizeof *drain->records);
-    drain->tried = realloc(drain->tried, count * sizeof *drain->tried);
     drain->dead = realloc(drain->dead, count * sizeof *drain->dead);
-    drain->alive = realloc(drain->alive, count * sizeof *drain->alive);
-    if (!drain->records || !drain->tried || !drain->dead || !drain->alive)
+    if (!drain->records || !drain->dead)
         abort();
 }
 
 void drain_free(struct drain *drain)
 {
+    persist_destroy(&drain->persist);
     entries_free(&drain->entries);
     free(drain->records);
-    free(drain->tried);
     free(drain->dead);
-    free(drain->alive);
 }
 
 status_t entry_take(struct drain *drain, const struct entry *entry)
@@ -163,36 +159,8 @@ static status_t parents_check(struct drain *drain, size_t count)
             chat = needed;
         } else {
             drain->dead[i] = true;
-            snprintf(drain->reason, sizeof drain->reason, "what it belongs to was lost");
         }
     }
-    return OK;
-}
-
-/* The store refuses one of the records: finds the first such, and marks it dead. */
-static status_t bad_find(struct drain *drain, size_t count)
-{
-    size_t alive = 0;
-    for (size_t i = 0; i < count; i++)
-        if (!drain->dead[i]) {
-            drain->tried[alive] = drain->records[i];
-            drain->alive[alive++] = &drain->records[i];
-        }
-    /* The first `good` can be applied, the first `bad` cannot. */
-    size_t good = 0, bad = alive;
-    while (good + 1 < bad) {
-        size_t middle = good + (bad - good) / 2;
-        status_t status = store_try(drain->self->situation.store, drain->tried, middle);
-        if (status != OK && status != ERR_DATA)
-            return history_store(&drain->self->situation, status);
-        if (status == OK)
-            good = middle;
-        else
-            bad = middle;
-    }
-    if (bad == 0)
-        return history_store(&drain->self->situation, ERR_DATA);
-    drain->dead[drain->alive[bad - 1] - drain->records] = true;
     return OK;
 }
 
@@ -205,25 +173,19 @@ status_t entry_apply(struct drain *drain, const struct entry *entry)
         .to = entry_position(entry, situation->row.run),
         .records = drain->records,
         .count = entry->count,
-        .dead = drain->dead,
-        .dead_reason = drain->reason,
+        .dead_reason = "what it belongs to was lost",
     };
-    snprintf(drain->reason, sizeof drain->reason, "the store refuses it");
     status_t status = parents_check(drain, entry->count);
-    while (status == OK) {
-        status_t applied = store_apply(situation->store, &change);
-        if (applied == ERR_CONFLICT)
-            return history_say(situation->reason, ERR_CONFLICT,
-                               "Another process moves the store's position.");
-        if (applied == OK)
-            break;
-        if (applied != ERR_DATA)
-            return history_store(situation, applied);
-        snprintf(drain->reason, sizeof drain->reason, "%s", store_errmsg(situation->store));
-        status = bad_find(drain, entry->count);
-    }
     if (status != OK)
         return status;
+    if (!drain->persist)
+        drain->persist = persist_new(situation->store, NULL, NULL);
+    status = persist_change(drain->persist, &change, drain->dead);
+    if (status == ERR_CONFLICT)
+        return history_say(situation->reason, ERR_CONFLICT,
+                           "Another process moves the store's position.");
+    if (status != OK)
+        return history_store(situation, status);
     situation->row = change.to;
     for (size_t i = 0; i < entry->count; i++)
         *(drain->dead[i] ? &drain->self->report->dead : &drain->self->report->applied) += 1;

@@ -14,10 +14,9 @@
 #define STORAGE_HISTORY_INTERNAL_H
 
 #include "storage/history.h"
+#include "storage/persist.h"
 
 #define HISTORY_REMEDY "Nothing is numbered any more; `confab rebuild` makes it whole."
-
-enum { DEAD_REASON_SIZE = 256 };
 
 /* What both sides say of a shard. */
 struct situation {
@@ -77,12 +76,10 @@ void rebuilding_tell(const struct rebuilding *self, const char *format, ...)
 struct drain {
     struct rebuilding *self;
     struct entries entries;
-    struct record *records;      /* of the entry at hand */
-    bool *dead;                  /* for each of them */
-    const struct record **alive; /* room for bisecting */
-    struct record *tried;
+    persist_t *persist;     /* NULL before the first entry */
+    struct record *records; /* of the entry at hand */
+    bool *dead;             /* for each of them */
     size_t capacity;
-    char reason[DEAD_REASON_SIZE]; /* of the dead ones */
 };
 
 void drain_free(struct drain *drain);

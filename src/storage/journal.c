@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/text.h"
 #include "storage/journal_adapter.h"
 
 enum { ADAPTERS_MAX = 4 };
@@ -31,13 +32,10 @@ void journal_adapter_register(const struct journal_adapter *adapter)
 
 static const struct journal_adapter *adapter_find(const char *url)
 {
-    size_t length = strcspn(url, ":");
-    for (size_t i = 0; url[length] && adapters[i]; i++) {
-        const char *scheme = adapters[i]->scheme;
-        if (strlen(scheme) == length && memcmp(url, scheme, length) == 0)
-            return adapters[i];
-    }
-    return NULL;
+    size_t i = 0;
+    while (adapters[i] && !text_has_scheme(url, adapters[i]->scheme))
+        i++;
+    return adapters[i];
 }
 
 status_t journal_open(const struct journal_options *options, journal_t **ret_journal)
@@ -138,11 +136,6 @@ static bool type_is_creation(enum record_type type)
     return type <= RECORD_MESSAGE_CREATED;
 }
 
-static bool type_is_import(enum record_type type)
-{
-    return type >= RECORD_APPLICATION_IMPORTED;
-}
-
 /* What only the actor could have got wrong. */
 static void group_assert(const struct record_group *group)
 {
@@ -163,7 +156,7 @@ static void batch_assert(const struct batch *batch)
         const struct record_group *group = &batch->groups[i];
         group_assert(group);
         assert(i == 0 || batch->groups[i - 1].type <= group->type);
-        assert(type_is_import(batch->groups[0].type) == type_is_import(group->type));
+        assert(record_is_import(batch->groups[0].type) == record_is_import(group->type));
         records += group->count;
         bytes += group->length;
     }

@@ -12,7 +12,6 @@
 
 enum {
     JOURNAL_ERRMSG_SIZE = 256,
-    SHARDS_MAX = 256,
     SEQ_BITS = 55, /* so that shard and seq fit into one integer of SQLite */
 };
 

@@ -101,18 +101,46 @@ status_t journal_sqlite_rebuild_chat(journal_t *journal, const char *token, size
     return ended(self, chat_given(self, chat, last_message));
 }
 
-/* Of what was not given. */
+/* The chats of what was given are as given, so that none may be left over. Those of
+ * an import that was begun anew go here: its number may be drawn again. */
+static status_t leftovers_clear(sql_t *sql, struct sql_value shard)
+{
+    status_t status = sql_run(sql,
+                              "DELETE FROM leftovers WHERE application IN "
+                              "(SELECT id FROM applications WHERE shard = ?)",
+                              &shard, 1, NULL);
+    if (status == OK)
+        status = sql_run(sql,
+                         "DELETE FROM chats WHERE id IN (SELECT chats.id FROM leftovers JOIN chats "
+                         "ON chats.id > application << 32 AND chats.id < (application + 1) << 32 "
+                         "WHERE application NOT IN (SELECT id FROM applications))",
+                         SQL_NO_VALUES, NULL);
+    if (status == OK)
+        status = sql_run(sql,
+                         "DELETE FROM leftovers WHERE application NOT IN "
+                         "(SELECT id FROM applications)",
+                         SQL_NO_VALUES, NULL);
+    return status;
+}
+
+/* Of what was not given. An import that had not ended leaves its token free. */
 static status_t rest_remove(sql_t *sql, unsigned shard, uint64_t base)
 {
     struct sql_value values[] = {sql_integer((int64_t) base), sql_integer(shard)};
     status_t status = sql_run(sql,
                               "UPDATE applications SET state = 2, change = ?1 "
-                              "WHERE change <> ?1 AND shard = ?2",
+                              "WHERE change <> ?1 AND shard = ?2 AND state <> 0",
                               values, 2, NULL);
     if (status == OK)
         status = sql_run(sql,
                          "DELETE FROM chats WHERE change <> ? AND id >> 32 IN "
                          "(SELECT id FROM applications WHERE shard = ?)",
+                         values, 2, NULL);
+    if (status == OK)
+        status = leftovers_clear(sql, values[1]);
+    if (status == OK)
+        status = sql_run(sql,
+                         "DELETE FROM applications WHERE change <> ? AND shard = ? AND state = 0",
                          values, 2, NULL);
     if (status == OK)
         status = sql_run(

@@ -21,17 +21,13 @@ struct slice {
 static void slice_add(void *slice_p, const struct scan_message *message)
 {
     struct slice *slice = (struct slice *) slice_p;
-    size_t room = TEXT_FOLDED_MAX(message->body_length);
-    char *to = buffer_reserve(&slice->folded, room);
     slice->starts[slice->count] = slice->folded.length;
-    size_t length = text_fold(message->body, message->body_length, to, room);
-    slice->folded.length += length;
     slice->documents[slice->count++] = (struct document){
         .application_id = message->application_id,
         .chat = message->chat,
         .number = message->number,
         .seq = message->seq,
-        .folded_length = length,
+        .folded_length = text_fold_append(&slice->folded, message->body, message->body_length),
     };
 }
 

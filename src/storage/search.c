@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/text.h"
 #include "storage/search_adapter.h"
 
 enum { ADAPTERS_MAX = 4 };
@@ -33,13 +34,10 @@ void search_adapter_register(const struct search_adapter *adapter)
 
 static const struct search_adapter *adapter_find(const char *url)
 {
-    size_t length = strcspn(url, ":");
-    for (size_t i = 0; url[length] && adapters[i]; i++) {
-        const char *scheme = adapters[i]->scheme;
-        if (strlen(scheme) == length && memcmp(url, scheme, length) == 0)
-            return adapters[i];
-    }
-    return NULL;
+    size_t i = 0;
+    while (adapters[i] && !text_has_scheme(url, adapters[i]->scheme))
+        i++;
+    return adapters[i];
 }
 
 status_t search_open(const char *url, bool read_only, search_t **ret_search)
@@ -76,6 +74,11 @@ void search_close(search_t **search_p)
 const char *search_errmsg(const search_t *search)
 {
     return search ? search->adapter->errmsg(search) : open_errmsg;
+}
+
+const char *search_damage(const search_t *search)
+{
+    return search->damage[0] ? search->damage : NULL;
 }
 
 status_t search_backup(search_t *search, const char *path)

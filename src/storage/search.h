@@ -26,6 +26,9 @@ typedef struct search search_t;
  * ERR_SEARCH, here and below: it cannot be used. search_errmsg(NULL) has the
  * words of this thread's last failed search_open(). */
 MUST_CHECK status_t search_open(const char *url, bool read_only, search_t **ret_search);
+/* NULL, or what was wrong with the index that this search_open() found: it was
+ * damaged, is kept under its name with ".damaged" behind it, and a new one begun. */
+const char *search_damage(const search_t *search);
 /* Accepts NULL; leaves *search_p NULL. */
 void search_close(search_t **search_p);
 const char *search_errmsg(const search_t *search);

@@ -42,6 +42,7 @@ struct search_adapter {
 /* The first member of every adapter's own struct. */
 struct search {
     const struct search_adapter *adapter;
+    char damage[256]; /* of the index that open() put aside; else empty */
 };
 
 /* Adds an adapter to those built in. Before other threads open anything. */

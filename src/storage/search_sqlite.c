@@ -2,6 +2,7 @@
 #include "storage/search_sqlite.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/text.h"
@@ -10,13 +11,8 @@
  * pages go to the file that are out of date soon. The WAL grows to some 30 MiB. */
 static const char *const settings = "PRAGMA wal_autocheckpoint = 4000";
 
-static status_t search_sqlite_open(const char *url, bool read_only, search_t **ret_search)
+static status_t index_open(search_sqlite_t *self, const char *url, bool read_only)
 {
-    search_sqlite_t *self = calloc(1, sizeof *self);
-    assert(self);
-    self->search.adapter = &search_sqlite;
-    *ret_search = &self->search;
-
     /* Durable: what the log was trimmed for must not be lost with the power. */
     status_t status = sql_open(url, read_only ? SQL_READ_ONLY : SQL_DURABLE, &self->sql);
     if (status == OK && !read_only)
@@ -24,6 +20,23 @@ static status_t search_sqlite_open(const char *url, bool read_only, search_t **r
     if (status == OK)
         status = sql_migrate(self->sql, "search", !read_only);
     return status;
+}
+
+static status_t search_sqlite_open(const char *url, bool read_only, search_t **ret_search)
+{
+    search_sqlite_t *self = calloc(1, sizeof *self);
+    assert(self);
+    self->search.adapter = &search_sqlite;
+    *ret_search = &self->search;
+
+    status_t status = index_open(self, url, read_only);
+    if (status == OK || read_only || !sql_damaged(self->sql))
+        return status;
+    /* All that was in it can be had from the store. */
+    snprintf(self->search.damage, sizeof self->search.damage, "%s", sql_errmsg(self->sql));
+    sql_close(&self->sql);
+    status = sql_put_aside(url);
+    return status == OK ? index_open(self, url, read_only) : status;
 }
 
 /* Also what a failed search_sqlite_open() left. */

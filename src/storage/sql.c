@@ -2,12 +2,14 @@
 #include "storage/sql.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "common/text.h"
 #include "storage/migrations.h"
 #include "storage/sql_adapter.h"
 
@@ -22,6 +24,7 @@ static const struct sql_adapter *adapters[ADAPTERS_MAX] = {&sql_sqlite};
 
 /* A failed sql_open() leaves no handle that could keep the words. */
 static _Thread_local char open_errmsg[SQL_ERRMSG_SIZE];
+static _Thread_local bool open_damaged;
 
 /* ---- opening ---- */
 
@@ -34,21 +37,19 @@ void sql_adapter_register(const struct sql_adapter *adapter)
     adapters[i] = adapter;
 }
 
-static const struct sql_adapter *adapter_find(const char *url, size_t scheme_length)
+static const struct sql_adapter *adapter_find(const char *url)
 {
-    for (size_t i = 0; adapters[i]; i++) {
-        const char *scheme = adapters[i]->scheme;
-        if (strlen(scheme) == scheme_length && memcmp(url, scheme, scheme_length) == 0)
-            return adapters[i];
-    }
-    return NULL;
+    size_t i = 0;
+    while (adapters[i] && !text_has_scheme(url, adapters[i]->scheme))
+        i++;
+    return adapters[i];
 }
 
 status_t sql_open(const char *url, enum sql_mode mode, sql_t **ret_sql)
 {
     assert(url && ret_sql);
-    size_t length = strcspn(url, ":");
-    const struct sql_adapter *adapter = url[length] ? adapter_find(url, length) : NULL;
+    const struct sql_adapter *adapter = adapter_find(url);
+    open_damaged = false;
     if (!adapter) {
         /* Not the URL itself: there may be a password in it. */
         snprintf(open_errmsg, sizeof open_errmsg, "no database is known by the scheme of this URL");
@@ -56,10 +57,11 @@ status_t sql_open(const char *url, enum sql_mode mode, sql_t **ret_sql)
     }
 
     sql_t *sql = NULL;
-    status_t status = adapter->open(url + length + 1, mode, &sql);
+    status_t status = adapter->open(strchr(url, ':') + 1, mode, &sql);
     if (status != OK) {
         snprintf(open_errmsg, sizeof open_errmsg, "%s",
                  sql && sql->errmsg[0] ? sql->errmsg : status_text(status));
+        open_damaged = sql && sql->damaged;
         sql_close(&sql);
         return status;
     }
@@ -82,9 +84,19 @@ const char *sql_errmsg(const sql_t *sql)
     return sql ? sql->errmsg : open_errmsg;
 }
 
-const char *sql_dialect(const sql_t *sql)
+bool sql_damaged(const sql_t *sql)
 {
-    return sql->dialect;
+    return sql ? sql->damaged : open_damaged;
+}
+
+status_t sql_put_aside(const char *url)
+{
+    const struct sql_adapter *adapter = adapter_find(url);
+    assert(adapter); /* the URL was opened before */
+    status_t status = adapter->put_aside(strchr(url, ':') + 1);
+    if (status != OK)
+        snprintf(open_errmsg, sizeof open_errmsg, "it cannot be put aside: %s", strerror(errno));
+    return status;
 }
 
 status_t sql_fail(sql_t *sql, status_t status, const char *format, ...)

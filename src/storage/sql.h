@@ -79,6 +79,13 @@ void sql_close(sql_t **sql_p);
  * of this thread that failed. */
 const char *sql_errmsg(const sql_t *sql);
 
+/* True if the last failure, as in sql_errmsg(), was that the file is damaged or no
+ * database at all. */
+bool sql_damaged(const sql_t *sql);
+/* Moves the files of a database that nobody has open to PATH.damaged and so on, in
+ * place of what was there. ERR_UNAVAILABLE: sql_errmsg(NULL) says why not. */
+MUST_CHECK status_t sql_put_aside(const char *url);
+
 /* A transaction that writes, from its first statement on. */
 MUST_CHECK status_t sql_begin(sql_t *sql);
 /* A transaction that reads one snapshot. */
@@ -115,9 +122,6 @@ bool sql_column_is_null(sql_rows_t *rows, int column);
 
 /* Runs several statements without values, separated by semicolons (migrations). */
 MUST_CHECK status_t sql_script(sql_t *sql, const char *text);
-
-/* The folder's name in migrations/: "sqlite" or "mysql". */
-const char *sql_dialect(const sql_t *sql);
 
 /* Writes a consistent, durable copy to the new file `path` while others read and
  * write; not in a transaction. SQLite only. ERR_EXISTS: there is such a file. */

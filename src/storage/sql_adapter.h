@@ -18,6 +18,7 @@ struct sql_adapter {
      * may be set, for its errmsg; it is closed then. */
     status_t (*open)(const char *where, enum sql_mode mode, sql_t **ret_sql);
     void (*close)(sql_t *sql);
+    status_t (*put_aside)(const char *where); /* `errno` says why not */
     status_t (*begin)(sql_t *sql);
     status_t (*begin_read)(sql_t *sql);
     status_t (*commit)(sql_t *sql);
@@ -46,6 +47,7 @@ struct sql {
     const struct sql_adapter *adapter;
     const char *dialect; /* "sqlite", "mysql" */
     char errmsg[SQL_ERRMSG_SIZE];
+    bool damaged; /* so said the last failure */
 };
 
 /* The first member of every adapter's result. Calls on it go to this `sql`. */

@@ -47,7 +47,10 @@ static status_t status_of(int result, int extended)
 status_t sqlite_check(sql_sqlite_t *self, int result)
 {
     int extended = sqlite3_extended_errcode(self->db);
-    status_t status = status_of(result & 0xff, extended);
+    int primary = result & 0xff;
+    status_t status = status_of(primary, extended);
+    if (status != OK)
+        self->sql.damaged = primary == SQLITE_NOTADB || primary == SQLITE_CORRUPT;
     return status == OK ? OK : sql_fail(&self->sql, status, "%s", sqlite3_errmsg(self->db));
 }
 
@@ -311,6 +314,7 @@ const struct sql_adapter sql_sqlite = {
     .scheme = "sqlite",
     .open = sqlite_open,
     .close = sqlite_close,
+    .put_aside = sqlite_put_aside,
     .begin = sqlite_begin,
     .begin_read = sqlite_begin_read,
     .commit = sqlite_commit,

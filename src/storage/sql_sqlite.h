@@ -34,6 +34,7 @@ status_t sqlite_run(sql_t *sql, const char *text, const struct sql_value values[
 
 status_t sqlite_open(const char *where, enum sql_mode mode, sql_t **ret_sql);
 void sqlite_close(sql_t *sql);
+status_t sqlite_put_aside(const char *where);
 status_t sqlite_backup(sql_t *sql, const char *path);
 
 #endif

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -135,6 +136,30 @@ void sqlite_close(sql_t *sql)
     int result = sqlite3_close(self->db);
     assert(result == SQLITE_OK);
     free(self);
+}
+
+/* ---- putting aside ---- */
+
+/* The database last: killed in between, this is done again. */
+status_t sqlite_put_aside(const char *where)
+{
+    static const char *const suffixes[] = {"-wal", "-shm", ""};
+    struct buffer from = {0}, to = {0};
+    int error = 0;
+    for (size_t i = 0; !error && i < sizeof suffixes / sizeof *suffixes; i++) {
+        buffer_clear(&from);
+        buffer_clear(&to);
+        buffer_printf(&from, "%s%s", where, suffixes[i]);
+        buffer_printf(&to, "%s.damaged%s", where, suffixes[i]);
+        if (rename(from.data, to.data) == 0)
+            continue;
+        error = errno == ENOENT ? 0 : errno;
+        unlink(to.data); /* of an older one */
+    }
+    buffer_free(&from);
+    buffer_free(&to);
+    errno = error;
+    return error ? ERR_UNAVAILABLE : OK;
 }
 
 /* ---- backup ---- */

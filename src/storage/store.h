@@ -129,18 +129,23 @@ struct dead_record {
     unsigned shard;
     struct record record;
     const char *reason;
+    bool root; /* what comes later for what it should have made joins it */
 };
 
 MUST_CHECK status_t store_dead_each(store_t *store,
                                     void (*each)(void *context, const struct dead_record *dead),
                                     void *context);
 /* Runs a dead record and those that joined it, in order, and counts anew what
- * they changed; indexing has passed them, so search is the caller's to mend.
- * ERR_DATA: it is still bad. ERR_CONFLICT: there is no such dead record. */
+ * they changed; indexing has passed them, so search is the caller's to mend. Of
+ * what was deleted meanwhile they are only forgotten. ERR_DATA: it is still bad, or
+ * belongs to what is dead, is not there or is another's. ERR_CONFLICT: there is no
+ * such dead record. */
 MUST_CHECK status_t store_dead_retry(store_t *store, unsigned shard, uint64_t seq);
-/* Forgets a dead record; of a creation, also those that joined it or would. ERR_CONFLICT. */
+/* Forgets a dead record; of a creation, also those that joined it or would, so that
+ * the journal must take nothing more for it: that is the caller's. ERR_CONFLICT. */
 MUST_CHECK status_t store_dead_drop(store_t *store, unsigned shard, uint64_t seq);
-/* Puts a record aside that was never offered (rebuild). Again: nothing. */
+/* Puts a record aside that was never offered, of a history that was lost (rebuild).
+ * What lives under the same number or id is not touched. Again: nothing. */
 MUST_CHECK status_t store_dead_add(store_t *store, unsigned shard, const struct record *record,
                                    const char *reason);
 

@@ -4,6 +4,11 @@
  * A dead creation is a root: what comes later for the thing that it should have
  * made joins it, and waits with it for `confab dead retry` or `drop`. A dead edit
  * or deletion is no root: a later one of the same thing can do without it.
+ *
+ * A rebuild buries what a lost history of the journal acknowledged. That history
+ * may have given a number, or an application's id, that the store's own has given
+ * too: such a creation is a rival. The lost history's changes of it join it, those
+ * of the thing that lives do not.
  */
 #include <assert.h>
 #include <string.h>
@@ -34,8 +39,7 @@ static bool creates(enum record_type type)
     return false;
 }
 
-/* The message that a record is about, or 0: imports of others have another number there. */
-static uint64_t record_target(const struct record *record)
+uint64_t record_target(const struct record *record)
 {
     switch (record->type) {
     case RECORD_MESSAGE_CREATED:
@@ -80,21 +84,24 @@ status_t dead_roots_read(store_t *store, struct dead_roots *ret_roots)
     }
 }
 
-status_t dead_cover(store_t *store, const struct record *record, enum dead_cover *ret_cover)
+/* With the token, since histories that parted may give one id to two applications. */
+status_t dead_cover_of(store_t *store, const struct record *record, enum dead_kind kind,
+                       enum dead_cover *ret_cover)
 {
     sql_rows_t *rows;
-    struct sql_value application = sql_number(record->application_id);
+    struct sql_value root = sql_integer(kind), application = sql_number(record->application_id);
     struct sql_value chat = sql_number(record->chat);
+    struct sql_value token = sql_text(record->token, record->token_length);
     status_t status = store_query_one(
         store,
-        "SELECT dropped FROM dead_records WHERE root = 1 AND application_id = ? AND chat = 0 "
-        "AND target = 0 UNION ALL "
-        "SELECT dropped FROM dead_records WHERE root = 1 AND application_id = ? AND chat = ? "
-        "AND target = 0 UNION ALL "
-        "SELECT dropped FROM dead_records WHERE root = 1 AND application_id = ? AND chat = ? "
-        "AND target = ? LIMIT 1",
-        SQL_VALUES(application, application, chat, application, chat,
-                   sql_number(record_target(record))),
+        "SELECT dropped FROM dead_records WHERE root = ? AND application_id = ? AND chat = 0 "
+        "AND target = 0 AND token = ? UNION ALL "
+        "SELECT dropped FROM dead_records WHERE root = ? AND application_id = ? AND chat = ? "
+        "AND target = 0 AND token = ? UNION ALL "
+        "SELECT dropped FROM dead_records WHERE root = ? AND application_id = ? AND chat = ? "
+        "AND target = ? AND token = ? LIMIT 1",
+        SQL_VALUES(root, application, token, root, application, chat, token, root, application,
+                   chat, sql_number(record_target(record)), token),
         &rows);
     if (status != OK)
         return status;
@@ -104,6 +111,74 @@ status_t dead_cover(store_t *store, const struct record *record, enum dead_cover
     }
     *ret_cover = sql_column_integer(rows, 0) ? COVER_DROPPED : COVER_DEAD;
     return sql_end(&rows);
+}
+
+status_t dead_cover(store_t *store, const struct record *record, enum dead_cover *ret_cover)
+{
+    return dead_cover_of(store, record, DEAD_ROOT, ret_cover);
+}
+
+/* ---- what is there ---- */
+
+static enum dead_parents parents_judge(sql_rows_t *rows, const struct record *record)
+{
+    bool in_chat = record->chat && record->type != RECORD_CHAT_CREATED &&
+                   record->type != RECORD_CHAT_IMPORTED;
+    size_t length;
+    const char *token = sql_column_bytes(rows, 0, &length);
+    if (length != record->token_length || memcmp(token, record->token, length) != 0)
+        return PARENTS_FOREIGN;
+    if (sql_column_integer(rows, 1))
+        return PARENTS_DELETED;
+    if (in_chat && !sql_column_integer(rows, 2))
+        return PARENTS_GONE;
+    return in_chat && sql_column_integer(rows, 3) ? PARENTS_DELETED : PARENTS_LIVE;
+}
+
+status_t dead_parents(store_t *store, const struct record *record, enum dead_parents *ret_parents)
+{
+    sql_rows_t *rows;
+    status_t status = store_query_one(
+        store,
+        "SELECT applications.token, applications.deleted IS NOT NULL, chats.number IS NOT NULL, "
+        "chats.deleted IS NOT NULL FROM applications LEFT JOIN chats ON "
+        "chats.application_id = applications.id AND chats.number = ? WHERE applications.id = ?",
+        SQL_VALUES(sql_number(record->chat), sql_number(record->application_id)), &rows);
+    if (status != OK)
+        return status;
+    if (!rows) {
+        bool needs_none = record->type == RECORD_APPLICATION_CREATED ||
+                          record->type == RECORD_APPLICATION_IMPORTED;
+        *ret_parents = needs_none ? PARENTS_LIVE : PARENTS_GONE;
+        return OK;
+    }
+    *ret_parents = parents_judge(rows, record);
+    return sql_end(&rows);
+}
+
+/* Whether what a creation should make is there, deleted or not, or is a root's. */
+static status_t dead_key_taken(store_t *store, const struct record *record, bool *ret_taken)
+{
+    sql_rows_t *rows;
+    uint64_t target = record_target(record);
+    struct sql_value application = sql_number(record->application_id);
+    struct sql_value chat = sql_number(record->chat), number = sql_number(target);
+    struct sql_value of_application = sql_integer(record->chat == 0);
+    status_t status = store_query_one(
+        store,
+        "SELECT 1 FROM applications WHERE id = ? AND ? = 1 UNION ALL "
+        "SELECT 1 FROM chats WHERE application_id = ? AND number = ? AND ? = 0 UNION ALL "
+        "SELECT 1 FROM messages WHERE application_id = ? AND chat_number = ? AND number = ? "
+        "UNION ALL SELECT 1 FROM dead_records WHERE root = 1 AND application_id = ? "
+        "AND chat = ? AND target = ? AND token = ? LIMIT 1",
+        SQL_VALUES(application, of_application, application, chat, number, application, chat,
+                   number, application, chat, number,
+                   sql_text(record->token, record->token_length)),
+        &rows);
+    if (status != OK)
+        return status;
+    *ret_taken = rows != NULL;
+    return rows ? sql_end(&rows) : OK;
 }
 
 /* ---- putting aside ---- */
@@ -119,11 +194,10 @@ static status_t root_tally(store_t *store, const struct record *record)
     return OK;
 }
 
-status_t dead_put(store_t *store, unsigned shard, const struct record *record, const char *reason,
-                  bool joins)
+static status_t dead_insert(store_t *store, unsigned shard, const struct record *record,
+                            const char *reason, enum dead_kind root, enum dead_kind joined)
 {
-    bool root = creates(record->type) && !joins;
-    status_t status = sql_run(
+    return sql_run(
         store->sql,
         "REPLACE INTO dead_records (shard, seq, type, application_id, token, chat, number, target, "
         "time, created, updated, text, reason, root, joined) "
@@ -134,229 +208,56 @@ status_t dead_put(store_t *store, unsigned shard, const struct record *record, c
                    sql_number(record->number), sql_number(record_target(record)),
                    sql_integer(record->time), sql_integer(record->created),
                    sql_integer(record->updated), sql_blob(record->text, record->text_length),
-                   sql_text(reason, strlen(reason)), sql_integer(root), sql_integer(joins)),
+                   sql_text(reason, strlen(reason)), sql_integer(root), sql_integer(joined)),
         NULL);
+}
+
+status_t dead_put(store_t *store, unsigned shard, const struct record *record, const char *reason,
+                  bool joins)
+{
+    bool root = creates(record->type) && !joins;
+    status_t status = dead_insert(store, shard, record, reason, root ? DEAD_ROOT : DEAD_NONE,
+                                  joins ? DEAD_ROOT : DEAD_NONE);
     return status == OK && root ? root_tally(store, record) : status;
 }
 
-/* ---- reading back ---- */
-
-#define DEAD_COLUMNS                                                                              \
-    "seq, type, application_id, token, chat, number, time, created, updated, text, root, shard, " \
-    "reason"
-
-/* Its strings live until the next row. */
-static struct record dead_read(sql_rows_t *rows)
-{
-    struct record record = {
-        .seq = sql_column_number(rows, 0),
-        .type = (enum record_type) sql_column_integer(rows, 1),
-        .application_id = sql_column_number(rows, 2),
-        .chat = sql_column_number(rows, 4),
-        .number = sql_column_number(rows, 5),
-        .time = sql_column_integer(rows, 6),
-        .created = sql_column_integer(rows, 7),
-        .updated = sql_column_integer(rows, 8),
-    };
-    record.token = sql_column_bytes(rows, 3, &record.token_length);
-    record.text = sql_column_bytes(rows, 9, &record.text_length);
-    return record;
-}
-
-status_t store_dead_each(store_t *store,
-                         void (*each)(void *context, const struct dead_record *dead), void *context)
-{
-    sql_rows_t *rows;
-    status_t status = sql_query(store->sql,
-                                "SELECT " DEAD_COLUMNS " FROM dead_records WHERE dropped = 0 "
-                                "ORDER BY shard, seq",
-                                SQL_NO_VALUES, &rows);
-    if (status != OK)
-        return store_status(status);
-    struct buffer reason = {0};
-    while (sql_next(rows)) {
-        size_t length;
-        const char *bytes = sql_column_bytes(rows, 12, &length);
-        buffer_clear(&reason);
-        buffer_append(&reason, bytes, length);
-        struct dead_record dead = {
-            .shard = (unsigned) sql_column_integer(rows, 11),
-            .record = dead_read(rows),
-            .reason = reason.data,
-        };
-        each(context, &dead);
-    }
-    buffer_free(&reason);
-    return store_status(sql_end(&rows));
-}
-
-/* A dead record taken out of the table, with its strings. */
-struct dead_copy {
-    struct record record;
-    struct buffer strings;
-    bool root;
-};
-
-static void dead_copy_read(struct dead_copy *copy, sql_rows_t *rows)
-{
-    buffer_clear(&copy->strings);
-    copy->record = dead_read(rows);
-    copy->root = sql_column_integer(rows, 10) != 0;
-    buffer_append(&copy->strings, copy->record.token, copy->record.token_length);
-    buffer_append(&copy->strings, copy->record.text, copy->record.text_length);
-    copy->record.token = copy->strings.data;
-    copy->record.text = copy->strings.data + copy->record.token_length;
-}
-
-/* ERR_CONFLICT: there is no such dead record. */
-static status_t dead_find(store_t *store, unsigned shard, uint64_t seq, struct dead_copy *copy)
-{
-    sql_rows_t *rows;
-    status_t status = store_query_one(store,
-                                      "SELECT " DEAD_COLUMNS " FROM dead_records "
-                                      "WHERE shard = ? AND seq = ? AND dropped = 0",
-                                      SQL_VALUES(sql_integer(shard), sql_number(seq)), &rows);
-    if (status != OK)
-        return status;
-    if (!rows)
-        return ERR_CONFLICT;
-    dead_copy_read(copy, rows);
-    return sql_end(&rows);
-}
-
-/* The first record after `seq` that joined `root`; *ret_found false: no more. */
-static status_t dead_next_joined(store_t *store, unsigned shard, const struct record *root,
-                                 uint64_t seq, struct dead_copy *copy, bool *ret_found)
-{
-    sql_rows_t *rows;
-    struct sql_value chat = sql_number(root->chat), target = sql_number(record_target(root));
-    status_t status = store_query_one(store,
-                                      "SELECT " DEAD_COLUMNS " FROM dead_records WHERE shard = ? "
-                                      "AND seq > ? AND joined = 1 AND application_id = ? "
-                                      "AND (? = 0 OR chat = ?) AND (? = 0 OR target = ?) "
-                                      "ORDER BY seq LIMIT 1",
-                                      SQL_VALUES(sql_integer(shard), sql_number(seq),
-                                                 sql_number(root->application_id), chat, chat,
-                                                 target, target),
-                                      &rows);
-    if (status != OK)
-        return status;
-    *ret_found = rows != NULL;
-    if (rows)
-        dead_copy_read(copy, rows);
-    return sql_end(&rows);
-}
-
-static status_t dead_delete(store_t *store, unsigned shard, uint64_t seq)
-{
-    return sql_run(store->sql, "DELETE FROM dead_records WHERE shard = ? AND seq = ?",
-                   SQL_VALUES(sql_integer(shard), sql_number(seq)), NULL);
-}
-
-/* ---- retry and drop ---- */
-
-static status_t dead_run(store_t *store, unsigned shard, const struct record *record)
-{
-    status_t status = dead_delete(store, shard, record->seq);
-    if (status == OK)
-        status = records_apply(store, shard, record, 1, NULL, NULL);
-    return status;
-}
-
-/* The record, and what joined it, may have changed any number below itself. */
-static status_t dead_recount(store_t *store, const struct record *record)
-{
-    status_t status = record->chat ? recount_chat(store, record->application_id, record->chat)
-                                   : recount_chats(store, record->application_id);
-    return status == OK ? recount_application(store, record->application_id) : status;
-}
-
-static status_t dead_retry(store_t *store, unsigned shard, const struct dead_copy *first,
-                           struct dead_copy *joined)
-{
-    status_t status = dead_run(store, shard, &first->record);
-    bool found = first->root;
-    uint64_t seq = first->record.seq;
-    while (status == OK && found) {
-        status = dead_next_joined(store, shard, &first->record, seq, joined, &found);
-        if (status != OK || !found)
-            break;
-        seq = joined->record.seq;
-        status = dead_run(store, shard, &joined->record);
-    }
-    return status == OK ? dead_recount(store, &first->record) : status;
-}
-
-/* A dropped creation stays as a stub: what comes later for it must not become
- * rows that belong to nothing. */
-static status_t dead_drop(store_t *store, unsigned shard, const struct dead_copy *first,
-                          struct dead_copy *joined)
-{
-    if (!first->root)
-        return dead_delete(store, shard, first->record.seq);
-    status_t status = sql_run(
-        store->sql,
-        "UPDATE dead_records SET dropped = 1, text = ? "
-        "WHERE shard = ? AND seq = ?",
-        SQL_VALUES(sql_blob("", 0), sql_integer(shard), sql_number(first->record.seq)), NULL);
-    bool found = true;
-    while (status == OK) {
-        status = dead_next_joined(store, shard, &first->record, first->record.seq, joined, &found);
-        if (status != OK || !found)
-            break;
-        status = dead_delete(store, shard, joined->record.seq);
-    }
-    return status;
-}
-
-typedef status_t dead_action(store_t *store, unsigned shard, const struct dead_copy *first,
-                             struct dead_copy *joined);
-
-static status_t dead_transaction(store_t *store, unsigned shard, uint64_t seq, dead_action *action)
-{
-    struct dead_copy first = {0}, joined = {0};
-    status_t status = sql_begin(store->sql);
-    if (status != OK)
-        return store_status(status);
-    status = persistence_lock(store, shard);
-    if (status == OK)
-        status = dead_find(store, shard, seq, &first);
-    if (status == OK)
-        status = action(store, shard, &first, &joined);
-    status = store_finish(store, status);
-    buffer_free(&first.strings);
-    buffer_free(&joined.strings);
-    return store_status(status);
-}
-
-status_t store_dead_retry(store_t *store, unsigned shard, uint64_t seq)
-{
-    return dead_transaction(store, shard, seq, dead_retry);
-}
-
-status_t store_dead_drop(store_t *store, unsigned shard, uint64_t seq)
-{
-    return dead_transaction(store, shard, seq, dead_drop);
-}
-
 /* ---- rebuild ---- */
+
+/* Of a history that was lost: first it is asked what that history made. */
+static status_t dead_bury(store_t *store, unsigned shard, const struct record *record,
+                          const char *reason)
+{
+    enum dead_cover cover = COVER_NONE;
+    enum dead_parents parents = PARENTS_GONE;
+    bool rival = false;
+    status_t status = dead_cover_of(store, record, DEAD_RIVAL, &cover);
+    if (status == OK && cover != COVER_NONE)
+        return dead_insert(store, shard, record, reason, DEAD_NONE, DEAD_RIVAL);
+    if (status == OK)
+        status = dead_parents(store, record, &parents);
+    if (status == OK && creates(record->type))
+        status = dead_key_taken(store, record, &rival);
+    if (status != OK)
+        return status;
+    if (rival || parents == PARENTS_FOREIGN)
+        return dead_insert(store, shard, record, reason,
+                           creates(record->type) ? DEAD_RIVAL : DEAD_NONE, DEAD_NONE);
+    status = dead_cover(store, record, &cover);
+    if (status == OK)
+        status = dead_put(store, shard, record, reason, cover != COVER_NONE);
+    return status;
+}
 
 static status_t dead_add(store_t *store, unsigned shard, const struct record *record,
                          const char *reason)
 {
     sql_rows_t *rows;
-    enum dead_cover cover = COVER_NONE;
     status_t status = store_query_one(
         store, "SELECT 1 FROM dead_records WHERE shard = ? AND seq = ?",
         SQL_VALUES(sql_integer(shard), sql_number(record->seq)), &rows);
     if (status != OK)
         return status;
-    if (rows)
-        return sql_end(&rows);
-    status = dead_cover(store, record, &cover);
-    if (status == OK)
-        status = dead_put(store, shard, record, reason, cover != COVER_NONE);
-    return status;
+    return rows ? sql_end(&rows) : dead_bury(store, shard, record, reason);
 }
 
 status_t store_dead_add(store_t *store, unsigned shard, const struct record *record,

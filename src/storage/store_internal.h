@@ -101,6 +101,29 @@ static inline bool dead_roots_may_cover(const struct dead_roots *roots, const st
 
 status_t dead_cover(store_t *store, const struct record *record, enum dead_cover *ret_cover);
 
+/* In the columns `root` (what it is) and `joined` (what it belongs to). */
+enum dead_kind {
+    DEAD_NONE = 0,
+    DEAD_ROOT = 1,
+    DEAD_RIVAL = 2, /* of a lost history; its number or id was given again */
+};
+
+/* As dead_cover(), by roots or by rivals. */
+status_t dead_cover_of(store_t *store, const struct record *record, enum dead_kind kind,
+                       enum dead_cover *ret_cover);
+
+enum dead_parents {
+    PARENTS_LIVE,    /* or it needs none */
+    PARENTS_DELETED, /* its application or chat was deleted, and shows it */
+    PARENTS_GONE,    /* they are not there */
+    PARENTS_FOREIGN, /* the application is another one that has the same id */
+};
+
+status_t dead_parents(store_t *store, const struct record *record, enum dead_parents *ret_parents);
+
+/* The message that a record is about, or 0: imports of others have another number there. */
+uint64_t record_target(const struct record *record);
+
 /* Puts a record aside, with the effects that its creation and deletion would
  * have had on numbers and tallies; `joins`: it belongs to a dead creation. */
 status_t dead_put(store_t *store, unsigned shard, const struct record *record, const char *reason,

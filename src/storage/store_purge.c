@@ -50,6 +50,19 @@ static status_t slice_end(store_t *store, const char *text, const struct sql_val
     return sql_end(&rows);
 }
 
+/* Dead records wait for what is gone now. With the token: a lost history may have
+ * given the id to another application. A replaced import has lost its token. */
+static status_t purge_dead(store_t *store, const struct purge *purge)
+{
+    struct sql_value application = sql_number(purge->application_id);
+    struct sql_value chat = sql_number(purge->chat);
+    return sql_run(store->sql,
+                   "DELETE FROM dead_records WHERE root IN (0, 1, 2) AND application_id = ? AND "
+                   "(? = 0 OR chat = ?) AND EXISTS (SELECT 1 FROM applications WHERE id = ? AND "
+                   "(token = dead_records.token OR importing = 1))",
+                   SQL_VALUES(application, chat, chat, application), NULL);
+}
+
 /* ---- a chat ---- */
 
 static status_t purge_chat(store_t *store, const struct purge *purge, bool *ret_more)
@@ -77,7 +90,7 @@ static status_t purge_chat(store_t *store, const struct purge *purge, bool *ret_
                          "DELETE FROM chats WHERE application_id = ? AND number = ? "
                          "AND deleted IS NOT NULL",
                          SQL_VALUES(application, chat), NULL);
-    return status;
+    return status == OK ? purge_dead(store, purge) : status;
 }
 
 /* ---- an application ---- */
@@ -147,6 +160,8 @@ static status_t purge_application(store_t *store, const struct purge *purge, boo
     status_t status = purge_application_messages(store, application, ret_more);
     if (status == OK && !*ret_more)
         status = purge_application_chats(store, application, ret_more);
+    if (status == OK && !*ret_more)
+        status = purge_dead(store, purge);
     if (status == OK && !*ret_more)
         status = purge_application_end(store, application);
     return status;

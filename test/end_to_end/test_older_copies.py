@@ -153,6 +153,20 @@ def test_a_lost_index_heals_by_itself(history):
     history.assert_writable(last=30)
 
 
+def test_a_damaged_index_is_kept_aside_and_heals_by_itself(history):
+    """The index can be had from the store: its damage stops nothing, not even the start."""
+    remove(history.server.data, "search.db")
+    (history.server.data / "search.db").write_bytes(b"this is no database\n" * 1000)
+    history.server.start()
+    found = history.client.found(history.chat, "after", limit=100, order="asc")
+    assert found == list(range(11, 31))
+    assert history.client.read("/readyz")["status"] == "ok"
+    assert "event=index_damaged" in history.server.log_text()
+    damaged = (history.server.data / "search.db.damaged").read_bytes()
+    assert damaged.startswith(b"this is no database")
+    history.assert_writable(last=30)
+
+
 def test_an_index_newer_than_journal_and_store_shows_no_ghosts(history):
     history.put_back("store.db", "journal.db")
     history.server.start()
