@@ -201,8 +201,9 @@ MUST_CHECK status_t journal_rebuild_look(journal_t *journal, unsigned shard, str
  * last_seq is the base; every change is set to it), else ERR_CONFLICT, and the
  * entries are gone. What is there is what was given; numbers are the greater of
  * those given and those that the journal still has. Of what only the journal has,
- * applications become deleted ones (unfinished imports are forgotten) and chats go, so that no append is taken
- * for what the store does not hold; their numbers stay used. Producers and keys stay. */
+ * applications become deleted ones (unfinished imports are forgotten) and chats go,
+ * so that no append is taken for what the store does not hold; their numbers stay
+ * used. Producers and keys stay. */
 MUST_CHECK status_t journal_rebuild_begin(journal_t *journal, unsigned shard, uint64_t base);
 /* EXISTS_NEVER: its import has not ended. */
 MUST_CHECK status_t journal_rebuild_application(journal_t *journal, const char *token,
