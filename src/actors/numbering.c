@@ -175,7 +175,8 @@ static int compare(uint64_t a, uint64_t b)
     return (a > b) - (a < b);
 }
 
-/* By shard, then as LOG orders a batch, then by chat, then as they came. */
+/* By shard, then in the order that a batch must have (enum record_type), then by
+ * chat, then as they came. */
 static int asker_compare(const void *a_p, const void *b_p)
 {
     const struct asker *a = *(struct asker *const *) a_p, *b = *(struct asker *const *) b_p;
