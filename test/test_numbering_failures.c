@@ -4,49 +4,7 @@
  * Nobody hears of a number that is not durable, nothing durable is given twice, and
  * who cannot be told what became of a request hears just that, in time.
  */
-#include "actors.h"
-
-#define TOKEN "some-application"
-
-/* What is in the log of shard 0. */
-struct log {
-    uint64_t entries, groups, records;
-};
-
-static struct log log_read(struct actors *f)
-{
-    struct entries entries = {0};
-    struct log log = {0};
-    assert_int_equal(journal_read_from(f->journal, 0, 1, SIZE_MAX, SIZE_MAX, &entries), OK);
-    for (size_t i = 0; i < entries.count; i++) {
-        struct entry_walk walk;
-        struct record record;
-        bool more = true;
-        entry_walk_start(&walk, &entries.entry[i]);
-        while (entry_next(&walk, &record, &more) == OK && more)
-            log.groups += walk.left == 0;
-        log.records += entries.entry[i].count;
-        log.entries++;
-    }
-    entries_free(&entries);
-    return log;
-}
-
-static int set_up(void **state)
-{
-    actors_set_up(state);
-    struct actors *f = (struct actors *) *state;
-    actor_run(f, NUMBERING);
-    application_post(f, TOKEN);
-    assert_int_equal(chat_post(f, TOKEN), 1);
-    return 0;
-}
-
-static status_t post(struct actors *f, const char *body, uint64_t *ret_number)
-{
-    *ret_number = message_post(f, TOKEN, 1, body);
-    return f->reply.status;
-}
+#include "numbering_fixture.h"
 
 /* ---- a journal that fails ---- */
 
