@@ -68,7 +68,7 @@ def test_a_request_that_does_not_end_is_waited_for_ten_seconds_at_most(
 ):
     with own_client.raw() as slow:
         slow.ask("POST", f"{chat_of_own}/messages", "Content-Length: 100", body=b"{")
-        own_client.get("/healthz")
+        eventually(lambda: in_flight(own_client) >= 2, 5, "the slow request and this one")
         began = time.monotonic()
         terminate(own_server)
         assert own_server.wait() == 0
