@@ -33,23 +33,19 @@ int main(int argc, char **argv)
         return 2;
     }
     snprintf(address, sizeof address, "127.0.0.1:%d", atoi(argv[1]));
-    const char *options[] = {"listening_ports",
-                             address,
-                             "num_threads",
-                             "256",
-                             "enable_keep_alive",
-                             "yes",
-                             "keep_alive_timeout_ms",
-                             "10000",
-                             "tcp_nodelay",
-                             "1",
-                             "listen_backlog",
-                             "1024",
-                             "connection_queue",
-                             "1024",
-                             "decode_url",
-                             "no",
-                             NULL};
+    /* clang-format off */
+    const char *options[] = {
+        "listening_ports", address,
+        "num_threads", "256",
+        "enable_keep_alive", "yes",
+        "keep_alive_timeout_ms", "10000",
+        "tcp_nodelay", "1",
+        "listen_backlog", "1024",
+        "connection_queue", "1024",
+        "decode_url", "no",
+        NULL,
+    };
+    /* clang-format on */
     const struct mg_callbacks callbacks = {.begin_request = reply};
     struct mg_context *context = mg_start(&callbacks, NULL, options);
     if (!context) {

@@ -52,12 +52,7 @@ static status_t indexing_open(void *self_p, const struct actor_args *args, journ
     self->copied = (uint64_t *) calloc(args->config->shards, sizeof *self->copied);
     assert(self->copy_us && self->copied);
     status_t status = store_open(args->config->store, false, &self->store);
-    if (status == OK)
-        status = search_open(args->config->search, false, &self->search);
-    if (status == OK && search_damage(self->search))
-        log_error("index_damaged", "url=\"%s\" kept=\"%s.damaged\" reason=\"%s\"",
-                  args->config->search, args->config->search, search_damage(self->search));
-    return status;
+    return status == OK ? search_open(args->config->search, false, &self->search) : status;
 }
 
 static void indexing_close(void *self_p)

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "commands/files.h"
+#include "common/text.h"
 #include "storage/history.h"
 
 /* ---- the folder ---- */
@@ -36,11 +37,10 @@ static struct flock lock_of_all(void)
  * write to. */
 static char *lock_file(const struct config *config)
 {
-    static const char scheme[] = "sqlite:";
     char *file;
-    if (strncmp(config->journal, scheme, sizeof scheme - 1) != 0)
+    if (!text_has_scheme(config->journal, "sqlite"))
         return NULL;
-    const char *path = config->journal + sizeof scheme - 1;
+    const char *path = config->journal + strlen("sqlite:");
     char *real = realpath(path, NULL); /* NULL: it is not there yet */
     if (asprintf(&file, "%s.lock", real ? real : path) < 0)
         abort();
@@ -132,6 +132,10 @@ static status_t search_part(data_set_t *self, enum data_set_mode mode)
         log_error("search_open", "url=\"%s\" status=%s reason=\"%s\" detail=\"%s\"",
                   self->config.search, status_name(status), status_text(status),
                   search_errmsg(self->search));
+    /* It stops nothing: whoever follows makes it anew. */
+    else if (search_damage(self->search))
+        log_error("index_damaged", "url=\"%s\" kept=\"%s.damaged\" reason=\"%s\"",
+                  self->config.search, self->config.search, search_damage(self->search));
     return status;
 }
 

@@ -145,16 +145,6 @@ static void server_stop(struct server *server)
         zactor_destroy(&server->actors[i]);
 }
 
-/* A damaged index stops nothing: indexing makes it anew. */
-static void index_tell(const data_set_t *data_set)
-{
-    const char *url = data_set->config.search;
-    const char *damage = data_set->search ? search_damage(data_set->search) : NULL;
-    if (damage)
-        log_error("index_damaged", "url=\"%s\" kept=\"%s.damaged\" reason=\"%s\"", url, url,
-                  damage);
-}
-
 int command_serve(const struct config *config, int argc, char **argv)
 {
     sigset_t signals;
@@ -167,7 +157,6 @@ int command_serve(const struct config *config, int argc, char **argv)
     if (process_prepare(config) != OK ||
         data_set_open(config, DATA_SET_MAKE, &server.data_set) != OK)
         return 1;
-    index_tell(server.data_set);
     server.args = (struct actor_args){&server.data_set->config, server.data_set->run};
 
     status_t status = server_start(&server);

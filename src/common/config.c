@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "common/buffer.h"
+#include "common/text.h"
 
 enum kind { KIND_TEXT, KIND_ADDRESS, KIND_NUMBER, KIND_DURATION, KIND_SIZE, KIND_LEVEL };
 
@@ -316,9 +317,10 @@ static void url_complete(const char **url, const char *data, const char *file, c
  * for each connection. */
 static bool url_names_file(const char *name, const char *url, FILE *complaints)
 {
-    static const char scheme[] = "sqlite:";
-    const char *path = url + sizeof scheme - 1;
-    if (strncmp(url, scheme, sizeof scheme - 1) != 0 || (*path && *path != ':'))
+    if (!text_has_scheme(url, "sqlite"))
+        return true;
+    const char *path = url + strlen("sqlite:");
+    if (*path && *path != ':')
         return true;
     fprintf(complaints, "confab: %s: '%.64s' does not name a file\n", name, url);
     return false;

@@ -241,7 +241,18 @@ status_t store_purge_again_indexing(store_t *store, const struct purge *purge)
     struct sql_value application = sql_number(purge->application_id);
     struct sql_value chat = sql_number(purge->chat);
     uint64_t changed = 0;
-    status_t status = sql_begin(store->sql);
+    sql_rows_t *waiting;
+    status_t status = store_query_one(store,
+                                      "SELECT 1 FROM purges WHERE application_id = ? AND chat = ? "
+                                      "AND indexing_done = 0",
+                                      SQL_VALUES(application, chat), &waiting);
+    bool waits = status == OK && waiting;
+    if (status == OK)
+        status = sql_end(&waiting);
+    if (status != OK || waits) /* as a rule: nothing is to be written */
+        return store_status(status);
+
+    status = sql_begin(store->sql);
     if (status != OK)
         return store_status(status);
     status = sql_run(store->sql,
