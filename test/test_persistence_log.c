@@ -1,41 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* test_persistence_log.c - what is stored leaves the log, and the log must fit the store. */
-#include "actors.h"
-
-#define TOKEN "some-application"
-
-static int set_up(void **state)
-{
-    actors_set_up(state);
-    struct actors *f = (struct actors *) *state;
-    actor_run(f, NUMBERING);
-    application_post(f, TOKEN);
-    assert_int_equal(chat_post(f, TOKEN), 1);
-    return 0;
-}
-
-static int64_t message_rows(struct actors *f)
-{
-    return file_number(f, STORE_FILE, "SELECT COUNT(*) FROM messages");
-}
-
-/* Messages 1..count of chat 1 are there, once each. */
-static void messages_check(struct actors *f, uint64_t count)
-{
-    follower_wait(f, FOLLOWER_PERSISTENCE);
-    assert_int_equal(message_rows(f), count);
-    assert_int_equal(file_number(f, STORE_FILE, "SELECT MAX(number) FROM messages"), count);
-    assert_int_equal(file_number(f, STORE_FILE, "SELECT COUNT(*) FROM dead_records"), 0);
-}
-
-static struct position stored_position(struct actors *f)
-{
-    struct position position;
-    bool found;
-    assert_int_equal(store_position(f->store, FOLLOWER_PERSISTENCE, 0, &position, &found), OK);
-    assert_true(found);
-    return position;
-}
+#include "persistence_fixture.h"
 
 /* ---- trimming ---- */
 
