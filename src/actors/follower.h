@@ -38,7 +38,8 @@ struct follower_role {
     size_t records_max, bytes_max; /* of one batch, about */
 
     /* Opens what it needs, in the actor's thread; `journal` is the follower's own
-     * handle, and something on `pipe` means that long work should be given up. */
+     * handle, and something on `pipe` means that long work should be given up. What
+     * is merely away (ERR_STORE, ERR_SEARCH) is opened again later, after close(). */
     status_t (*open)(void *self, const struct actor_args *args, journal_t *journal, zsock_t *pipe);
     /* Also after an open() that failed. */
     void (*close)(void *self);
@@ -48,6 +49,9 @@ struct follower_role {
      * them; or fewer, even none: *ret_position tells. ERR_CONFLICT: a twin moved it. */
     status_t (*apply)(void *self, unsigned shard, const struct position *from,
                       struct entries *entries, struct position *ret_position);
+    /* May be NULL. At the end of a turn that applied something, in whatever shards: what
+     * apply() promised takes effect. Failed: every shard locates anew. */
+    status_t (*flush)(void *self);
     /* The log does not continue at the position. What to do about it; OK: locate again. */
     status_t (*cut_off)(void *self, unsigned shard, const struct position *position);
     /* Once a turn for each shard that follows, busy or not: a bounded piece of

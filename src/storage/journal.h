@@ -26,9 +26,11 @@
 typedef struct journal journal_t;
 
 struct journal_options {
-    const char *url;   /* sqlite:PATH */
+    const char *url;   /* sqlite:PATH, or redis://[:password@]host:port[/db], several of
+                                        * these separated by commas */
     bool read_only;    /* looks and reads only (tools beside a server) */
-    uint64_t run;      /* this life of the journal's process; 0 for read_only */
+    uint64_t run;      /* this life of an embedded journal's process; 0 for read_only.
+                                        * Others know their own. */
     uint64_t keys_max; /* idempotency keys a shard keeps; at it keyed groups are
                                         * refused; 0: no limit */
     uint64_t backlog_records_max, backlog_bytes_max; /* of a shard; at either, every append is
@@ -40,6 +42,18 @@ MUST_CHECK status_t journal_open(const struct journal_options *options, journal_
 void journal_close(journal_t **journal_p);
 /* The backend's words about the last failure; NULL: of this thread's last journal_open(). */
 const char *journal_errmsg(const journal_t *journal);
+
+/* How many servers the journal has; a dead one stops only its own shards. Embedded: 1. */
+unsigned journal_servers(const journal_t *journal);
+/* Which of them, from 0, holds the shard, or would; without asking any server that was
+ * asked before. False: not known, since a server that may hold it does not answer. */
+bool journal_server_of(journal_t *journal, unsigned shard, unsigned *ret_server);
+
+/* Settings of the journal's servers under which what was acknowledged may be lost or
+ * refused: one sentence at a time, with what to do. ERR_JOURNAL: could not be asked. */
+MUST_CHECK status_t journal_advice(journal_t *journal,
+                                   void (*say)(void *context, const char *sentence),
+                                   void *context);
 
 /* 63 random bits, never 0: runs, marks, producers, data sets. */
 uint64_t journal_random(void);
@@ -142,6 +156,7 @@ struct look {
     uint64_t chat; /* 0: only the application */
 
     /* What the counters say. */
+    status_t status; /* OK; or nothing below is known: ERR_JOURNAL, ERR_CLOSED, ERR_UNCHECKED */
     uint64_t epoch;
     enum existence application, chat_existence;
     uint64_t application_id;
@@ -150,9 +165,10 @@ struct look {
     uint64_t chat_change;        /* seq: anything in the chat */
 };
 
-/* Fills in any number of looks in one round trip and one snapshot a shard.
- * Looks of one application should stand together. ERR_JOURNAL, ERR_CLOSED,
- * ERR_UNCHECKED: nothing is known. */
+/* Fills in any number of looks in one round trip to each server and one snapshot a
+ * shard. Looks of one application should stand together. Each has its own status:
+ * a shard that is closed or unchecked, or a dead server, hides nothing of the
+ * others. Returns OK, or the first that is not. */
 MUST_CHECK status_t journal_look(journal_t *journal, struct look looks[], size_t count);
 
 /* ---- follow ---- */

@@ -21,7 +21,9 @@
 
 typedef struct search search_t;
 
-/* "sqlite:PATH"; the index is made if absent, unless read-only. ERR_SCHEMA: its
+/* "sqlite:PATH", or http(s)://[user:password@]host:port/index. The index is made if
+ * absent, unless read-only; a server's index at the first call that needs it, so that
+ * opening asks nobody. ERR_SCHEMA: its
  * tables are not those of this program; ERR_CONFIG: the URL is not understood;
  * ERR_SEARCH, here and below: it cannot be used. search_errmsg(NULL) has the
  * words of this thread's last failed search_open(). */
@@ -46,14 +48,20 @@ struct document {
     size_t folded_length;
 };
 
-/* Makes the documents visible, then the position (NULL: it does not move). Of one
- * message any number of versions, in any order; they may be of any chats. All or
- * nothing, or ERR_SEARCH; then, too, all may have happened: offer it again.
+/* Takes documents, and with them the position (NULL: it does not move). Of one
+ * message any number of versions, in any order; they may be of any chats. They are
+ * visible, and after that the position stands, once search_flush() is OK at the
+ * latest. ERR_SEARCH: any part of what was taken since the last flush may have
+ * happened; read the positions and offer all behind them again.
  * ERR_DATA: a number is 0 or above 2^32 - 1; nothing happened. The larger the
  * batch, the cheaper a document (at 5,000 half of what it costs at 100). */
 MUST_CHECK status_t search_apply(search_t *search, unsigned shard,
                                  const struct document documents[], size_t count,
                                  const struct position *position);
+
+/* Makes all that was taken visible, then lets the positions stand, of all shards
+ * at once: what a server's index pays for is not the document but this. */
+MUST_CHECK status_t search_flush(search_t *search);
 
 /* Forgets the position: the shard's index is not complete until search_apply()
  * sets one again. */
@@ -74,6 +82,16 @@ MUST_CHECK status_t search_find(search_t *search, uint64_t application_id, uint6
                                 const char *folded, size_t folded_length, uint64_t after,
                                 uint64_t before, bool descending, size_t limit,
                                 uint64_t ret_numbers[], size_t *ret_count);
+
+/* ---- a new index beside the one in use (not in SQLite: ERR_CONFIG) ---- */
+
+/* Makes a new, empty index under the same name, which nobody finds yet; the handle
+ * reads and writes this one. What an earlier run left unfinished is removed. */
+MUST_CHECK status_t search_open_anew(const char *url, search_t **ret_search);
+/* From now on it is the one that everybody finds, in one step; the old one is removed.
+ * Whoever wrote into that gets ERR_CONFLICT from its next search_apply() or
+ * search_flush(), and reads the positions anew. */
+MUST_CHECK status_t search_publish(search_t *search);
 
 /* Walks over all documents in the order (application, chat, number), for verify:
  * up to `limit` after the cursor. */

@@ -68,8 +68,10 @@ static inline struct sql_value sql_blob(const void *bytes, size_t length)
         sizeof((const struct sql_value[]){__VA_ARGS__}) / sizeof(struct sql_value)
 #define SQL_NO_VALUES NULL, 0
 
-/* "sqlite:PATH" (made if absent, unless read-only). ERR_UNAVAILABLE; ERR_CONFIG:
- * the URL is not understood. sql_errmsg(NULL) has the words then. */
+/* "sqlite:PATH" (made if absent, unless read-only), or
+ * "mysql://user:password@host:port/database". ERR_UNAVAILABLE; ERR_CONFIG: the URL is
+ * not understood. sql_errmsg(NULL) has the words then. A lost connection is made
+ * again by the next call that is not within a transaction. */
 MUST_CHECK status_t sql_open(const char *url, enum sql_mode mode, sql_t **ret_sql);
 
 /* Accepts NULL; leaves *sql_p NULL. An open transaction is rolled back. */
@@ -119,6 +121,9 @@ status_t sql_end(sql_rows_t **rows_p);
 int64_t sql_column_integer(sql_rows_t *rows, int column);
 const char *sql_column_bytes(sql_rows_t *rows, int column, size_t *ret_length);
 bool sql_column_is_null(sql_rows_t *rows, int column);
+
+/* Now, by the database's own clock, µs since 1970: one clock for all who share it. */
+MUST_CHECK status_t sql_clock(sql_t *sql, int64_t *ret_us);
 
 /* Runs several statements without values, separated by semicolons (migrations). */
 MUST_CHECK status_t sql_script(sql_t *sql, const char *text);

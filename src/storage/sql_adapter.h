@@ -35,6 +35,7 @@ struct sql_adapter {
     const char *(*column_bytes)(sql_rows_t *rows, int column, size_t *ret_length);
     bool (*column_is_null)(sql_rows_t *rows, int column);
     status_t (*script)(sql_t *sql, const char *text);
+    status_t (*clock)(sql_t *sql, int64_t *ret_us);
     status_t (*backup)(sql_t *sql, const char *path);
     /* Keeps other migrations out until unlock; takes back what it can of a
      * failed one (MySQL commits at every CREATE). */

@@ -21,7 +21,7 @@
 
 typedef struct store store_t;
 
-/* "sqlite:PATH". ERR_SCHEMA: run `confab migrate`; ERR_STORE: it cannot be used. */
+/* "sqlite:PATH" or "mysql://user:password@host:port/database". ERR_SCHEMA: run `confab migrate`; ERR_STORE: it cannot be used. */
 MUST_CHECK status_t store_open(const char *url, bool read_only, store_t **ret_store);
 /* Accepts NULL; leaves *store_p NULL. */
 void store_close(store_t **store_p);
@@ -63,6 +63,25 @@ MUST_CHECK status_t store_position_remove(store_t *store, const char *follower);
  * NULL); 0 if there are none. */
 MUST_CHECK status_t store_positions_lowest(store_t *store, unsigned shard, uint64_t epoch,
                                            const char *except, uint64_t *ret_seq);
+
+/* ---- leases: who of several processes follows which shard ---- */
+
+/* They only share the work; what keeps two from doing the same twice is the
+ * compare-and-set of the position. By the store's clock. */
+#define LEASE_US (INT64_C(2) * 1000 * 1000)
+
+/* Says that `owner` (random) lives, and renews, gives up and takes leases of the
+ * follower so that all that live have about the same number; not for shards that
+ * `barred` (NULL, or one bool a shard) names. Call it every third of LEASE_US.
+ * ret_owned: one bool a shard. *ret_members: how many live. */
+MUST_CHECK status_t store_lease(store_t *store, const char *follower, uint64_t owner,
+                                unsigned shards, const bool *barred, bool *ret_owned,
+                                unsigned *ret_members);
+/* Gives up all of them, and leaves. */
+MUST_CHECK status_t store_lease_end(store_t *store, const char *follower, uint64_t owner);
+/* Until when anybody holds the shard (the store's clock, µs; 0: nobody), and that clock. */
+MUST_CHECK status_t store_lease_until(store_t *store, const char *follower, unsigned shard,
+                                      int64_t *ret_until, int64_t *ret_now);
 
 /* ---- persistence ---- */
 
