@@ -1,6 +1,6 @@
 # Writes the files of migrations/ into one C file: an array of struct migration
 # (storage/migrations.h), sorted by name. Run by CMakeLists.txt.
-file(GLOB FILES RELATIVE ${ROOT} ${ROOT}/*/*.sql)
+file(GLOB FILES RELATIVE ${ROOT} ${ROOT}/*/*.sql ${ROOT}/*/*.json)
 list(SORT FILES)
 set(TEXT "#include <stddef.h>\n\n#include \"storage/migrations.h\"\n\n")
 string(APPEND TEXT "const struct migration migrations[] = {\n")

@@ -3,18 +3,18 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "actors/counting.h"
 #include "actors/indexing.h"
 #include "actors/numbering.h"
 #include "actors/persistence.h"
 #include "actors/query.h"
+#include "actors/spread.h"
 #include "storage/journal_adapter.h"
 #include "storage/search_adapter.h"
 
 enum { SHARDS = 3 };
-
-static const char *const file_names[] = {"journal", "store", "search"};
 
 /* ---- the process ---- */
 
@@ -48,21 +48,27 @@ int actors_finish(void **state)
 
 /* ---- the data set ---- */
 
+/* The same without faults. */
+static const char *good_url(const char *url)
+{
+    return strncmp(url, "faulty:", 7) ? url : url + 7;
+}
+
 static void handles_open(struct actors *f)
 {
+    const char *const urls[] = {good_url(f->config.journal), good_url(f->config.store),
+                                good_url(f->config.search)};
     assert_int_equal(data_set_open(&f->config, DATA_SET_MAKE, &f->data_set), OK);
     status_t status = data_set_check(f->data_set);
     assert_true(status == OK || status == ERR_CLOSED);
 
-    const struct journal_options options = {.url = text_of("sqlite:%s/journal.db", f->folder),
-                                            .run = f->data_set->run};
+    const struct journal_options options = {.url = urls[JOURNAL_FILE], .run = f->data_set->run};
     assert_int_equal(journal_open(&options, &f->journal), OK);
-    assert_int_equal(store_open(text_of("sqlite:%s/store.db", f->folder), false, &f->store), OK);
-    assert_int_equal(search_open(text_of("sqlite:%s/search.db", f->folder), false, &f->search), OK);
+    assert_int_equal(store_open(urls[STORE_FILE], false, &f->store), OK);
+    assert_int_equal(search_open(urls[SEARCH_FILE], false, &f->search), OK);
     for (size_t i = 0; i < FILE_COUNT; i++)
-        assert_int_equal(
-            sql_open(text_of("sqlite:%s/%s.db", f->folder, file_names[i]), SQL_RELAXED, &f->sql[i]),
-            OK);
+        if (strncmp(urls[i], "redis:", 6))
+            assert_int_equal(sql_open(urls[i], SQL_RELAXED, &f->sql[i]), OK);
 }
 
 static void handles_close(struct actors *f)
@@ -75,7 +81,55 @@ static void handles_close(struct actors *f)
     data_set_close(&f->data_set);
 }
 
-static int set_up(void **state, unsigned shards)
+/* ---- servers ---- */
+
+static void database_do(const char *words, const char *name)
+{
+    sql_t *sql;
+    assert_int_equal(sql_open(getenv("CONFAB_TEST_MARIADB"), SQL_DURABLE, &sql), OK);
+    if (sql_script(sql, text_of("%s %s", words, name)) != OK)
+        fail_msg("%s %s: %s", words, name, sql_errmsg(sql));
+    sql_close(&sql);
+}
+
+static void servers_start(struct actors *f, unsigned journals, bool database)
+{
+    static int count;
+    const char *urls = "";
+    for (unsigned i = 0; i < journals; i++) {
+        f->redis[i] = redis_server_start(NULL);
+        urls = text_of("%s%s%s", urls, i ? "," : "", redis_server_url(f->redis[i]));
+    }
+    if (journals)
+        f->config.journal = urls;
+    if (!database)
+        return;
+    f->database = text_of("confab_test_actors_%d_%d", (int) getpid(), ++count);
+    database_do("CREATE DATABASE", f->database);
+    f->config.store = text_of("%s/%s", getenv("CONFAB_TEST_MARIADB"), f->database);
+}
+
+static void servers_stop(struct actors *f)
+{
+    for (size_t i = 0; i < JOURNALS_MAX; i++)
+        redis_server_stop(&f->redis[i]);
+    if (f->database)
+        database_do("DROP DATABASE", f->database);
+}
+
+bool actors_can_share(int *ret_failures)
+{
+    const char *url = getenv("CONFAB_TEST_MARIADB"), *required = getenv("CONFAB_TEST_REQUIRED");
+    bool can = url && *url;
+    *ret_failures = !can && required && strcmp(required, "1") == 0;
+    if (!can)
+        print_message("%s: several processes on one MariaDB were NOT tested: CONFAB_TEST_MARIADB "
+                      "is not set (scripts/services run mariadb -- COMMAND sets it)\n",
+                      *ret_failures ? "FAILED" : "SKIPPED");
+    return can;
+}
+
+static int set_up(void **state, unsigned shards, unsigned journals, bool database)
 {
     struct actors *f = (struct actors *) calloc(1, sizeof *f);
     assert_non_null(f);
@@ -91,18 +145,34 @@ static int set_up(void **state, unsigned shards)
     f->config.search = text_of("faulty:sqlite:%s/search.db", f->folder);
     f->config.shards = shards;
     f->config.counts_flush = 50; /* sooner than anybody may configure it */
+    servers_start(f, journals, database);
     handles_open(f);
     return 0;
 }
 
 int actors_set_up(void **state)
 {
-    return set_up(state, 1);
+    return set_up(state, 1, 0, false);
 }
 
 int actors_set_up_sharded(void **state)
 {
-    return set_up(state, SHARDS);
+    return set_up(state, SHARDS, 0, false);
+}
+
+int actors_set_up_redis(void **state)
+{
+    return set_up(state, SHARDS, 1, false);
+}
+
+int actors_set_up_redis_pair(void **state)
+{
+    return set_up(state, SHARDS, 2, false);
+}
+
+int actors_set_up_shared(void **state)
+{
+    return set_up(state, SHARDS, 1, true);
 }
 
 int actors_tear_down(void **state)
@@ -114,6 +184,7 @@ int actors_tear_down(void **state)
     file_unlock(f, SEARCH_FILE);
     actors_stop(f);
     handles_close(f);
+    servers_stop(f);
     zmq_msg_close(&f->answer);
     buffer_free(&f->frame);
     config_free(&f->config);
@@ -143,32 +214,54 @@ struct life {
 
 static struct life *lives;
 
-static const struct actor_args *life_begin(const struct actors *f)
+const struct actor_args *actors_args(const struct actors *f, unsigned server)
 {
     struct life *life = (struct life *) calloc(1, sizeof *life);
     assert_non_null(life);
     life->before = lives;
     life->config = f->config;
-    life->args = (struct actor_args){&life->config, f->data_set->run};
+    life->args = (struct actor_args){.config = &life->config,
+                                     .run = f->data_set->run,
+                                     .servers = journal_servers(f->journal),
+                                     .server = server};
     lives = life;
     return &life->args;
 }
 
+static void asker_open(struct actors *f, enum actor_kind kind)
+{
+    f->asker[kind] = zsock_new(ZMQ_DEALER);
+    assert_non_null(f->asker[kind]);
+    zsock_set_sndhwm(f->asker[kind], 0); /* it stands for hundreds of askers */
+    zsock_set_rcvhwm(f->asker[kind], 0);
+    assert_int_equal(zsock_connect(f->asker[kind], "%s",
+                                   kind == NUMBERING ? NUMBERING_ENDPOINT : QUERY_ENDPOINT),
+                     0);
+}
+
+/* One for each journal server, and who spreads. */
+static zactor_t *numbering_start(struct actors *f, status_t *ret_status)
+{
+    unsigned servers = journal_servers(f->journal);
+    if (servers == 1)
+        return actor_start(numbering_actor, actors_args(f, 0), ret_status);
+    for (unsigned i = 0; i < servers; i++) {
+        f->numbering[i] = actor_start(numbering_actor, actors_args(f, i), ret_status);
+        assert_non_null(f->numbering[i]);
+    }
+    return actor_start(spread_actor, actors_args(f, 0), ret_status);
+}
+
 bool actor_try(struct actors *f, enum actor_kind kind, status_t *ret_status)
 {
-    static zactor_fn *const functions[] = {persistence_actor, counting_actor, indexing_actor,
-                                           numbering_actor, query_actor};
+    static zactor_fn *const functions[] = {persistence_actor, counting_actor, indexing_actor, NULL,
+                                           query_actor};
     assert_null(f->actor[kind]);
-    f->actor[kind] = actor_start(functions[kind], life_begin(f), ret_status);
-    if (f->actor[kind] && kind >= NUMBERING) {
-        f->asker[kind] = zsock_new(ZMQ_DEALER);
-        assert_non_null(f->asker[kind]);
-        zsock_set_sndhwm(f->asker[kind], 0); /* it stands for hundreds of askers */
-        zsock_set_rcvhwm(f->asker[kind], 0);
-        assert_int_equal(zsock_connect(f->asker[kind], "%s",
-                                       kind == NUMBERING ? NUMBERING_ENDPOINT : QUERY_ENDPOINT),
-                         0);
-    }
+    f->actor[kind] = kind == NUMBERING
+                         ? numbering_start(f, ret_status)
+                         : actor_start(functions[kind], actors_args(f, 0), ret_status);
+    if (f->actor[kind] && kind >= NUMBERING)
+        asker_open(f, kind);
     return f->actor[kind] != NULL;
 }
 
@@ -183,6 +276,8 @@ void actor_run(struct actors *f, enum actor_kind kind)
 void actor_stop(struct actors *f, enum actor_kind kind)
 {
     zactor_destroy(&f->actor[kind]);
+    for (size_t i = 0; kind == NUMBERING && i < JOURNALS_MAX; i++)
+        zactor_destroy(&f->numbering[i]);
     zsock_destroy(&f->asker[kind]);
 }
 

@@ -8,6 +8,9 @@
  * planted in what the actors open; what the test opens itself (journal, store,
  * search, sql) is never faulty. One set of actors a process. cmocka's asserts are
  * in here too: one thread, the test's own.
+ *
+ * In place of the journal's file there may be Redis servers of the test's own, in place
+ * of the store's a database of its own on the MariaDB that CONFAB_TEST_MARIADB names.
  */
 #ifndef ACTORS_H
 #define ACTORS_H
@@ -26,19 +29,24 @@
 #include "common/clock.h"
 #include "common/message.h"
 #include "fake_sql.h"
+#include "redis_server.h"
 #include "storage/sql.h"
 #include "support.h"
 
 /* In the order in which they are started. */
 enum actor_kind { PERSISTENCE, COUNTING, INDEXING, NUMBERING, QUERY, ACTOR_COUNT };
 enum file { JOURNAL_FILE, STORE_FILE, SEARCH_FILE, FILE_COUNT };
+enum { JOURNALS_MAX = 2 };
 
 struct actors {
     char *folder;
     struct config config; /* to be changed before the actors start */
     data_set_t *data_set;
-    zactor_t *actor[ACTOR_COUNT];
-    zsock_t *asker[ACTOR_COUNT]; /* DEALER to NUMBERING and QUERY */
+    zactor_t *actor[ACTOR_COUNT];        /* NUMBERING: who is asked */
+    zactor_t *numbering[JOURNALS_MAX];   /* behind it, if there are several journal servers */
+    redis_server_t *redis[JOURNALS_MAX]; /* NULL: the journal is a file */
+    const char *database;                /* NULL: the store is a file */
+    zsock_t *asker[ACTOR_COUNT];         /* DEALER to NUMBERING and QUERY */
 
     uint64_t last_id;
     struct buffer frame;
@@ -48,7 +56,7 @@ struct actors {
     journal_t *journal;
     store_t *store;
     search_t *search;
-    sql_t *sql[FILE_COUNT];
+    sql_t *sql[FILE_COUNT]; /* NULL: it is no file */
 };
 
 /* For the group: once a process. */
@@ -60,6 +68,14 @@ int actors_set_up(void **state);
 int actors_tear_down(void **state);
 /* The same with several shards. */
 int actors_set_up_sharded(void **state);
+/* With several shards, and the journal on one or two servers. */
+int actors_set_up_redis(void **state);
+int actors_set_up_redis_pair(void **state);
+/* With several shards, the journal on a server and the store in a database. */
+int actors_set_up_shared(void **state);
+/* Whether there is a MariaDB for that. If not that is said; *ret_failures is 1 if there
+ * should be one. */
+bool actors_can_share(int *ret_failures);
 
 /* Starts an actor that must start. */
 void actor_run(struct actors *f, enum actor_kind kind);
@@ -72,6 +88,8 @@ void actors_run(struct actors *f);
 void actors_stop(struct actors *f);
 /* Closes and opens the data set as another process would: a new run. */
 void actors_reopen(struct actors *f);
+/* What every actor of this data set is given; lives as long as the process. */
+const struct actor_args *actors_args(const struct actors *f, unsigned server);
 
 /* ---- asking ---- */
 

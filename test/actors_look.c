@@ -228,14 +228,12 @@ struct documents {
 
 /* Order does not matter, every byte of a document does. */
 static void document_add(struct documents *documents, uint64_t application_id, uint64_t chat,
-                         uint64_t number, const char *folded, size_t length)
+                         uint64_t number, uint64_t body)
 {
     uint64_t hash = 14695981039346656037u ^ application_id;
     hash = (hash * 1099511628211u ^ chat) * 1099511628211u ^ number;
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (unsigned char) folded[i]) * 1099511628211u;
     documents->count++;
-    documents->sum += hash;
+    documents->sum += (hash * 1099511628211u ^ body) * 1099511628211u;
 }
 
 static void row_take(void *documents_p, const struct scan_message *message)
@@ -245,14 +243,14 @@ static void row_take(void *documents_p, const struct scan_message *message)
     size_t length = text_fold(message->body, message->body_length, folded,
                               TEXT_FOLDED_MAX(message->body_length));
     document_add((struct documents *) documents_p, message->application_id, message->chat,
-                 message->number, folded, length);
+                 message->number, search_hash(folded, length));
     free(folded);
 }
 
-static void document_take(void *documents_p, const struct document *document)
+static void document_take(void *documents_p, const struct indexed *document)
 {
     document_add((struct documents *) documents_p, document->application_id, document->chat,
-                 document->number, document->folded, document->folded_length);
+                 document->number, document->hash);
 }
 
 void store_check(struct actors *f)

@@ -79,16 +79,41 @@ static void nothing_is_known_of_a_shard_that_is_closed_unchecked_or_not_there(vo
     assert_int_equal(journal_look(f->journal, &look, 1), ERR_JOURNAL);
     shard_make(f, SHARD, 0);
     assert_int_equal(journal_look(f->journal, &look, 1), OK);
-    struct journal_options options = options_of(f);
-    options.run = RUN + 1;
-    reopen(f, &options);
+    uint64_t before = f->run;
+    another_run(f);
     assert_int_equal(journal_look(f->journal, &look, 1), ERR_UNCHECKED);
-    assert_int_equal(journal_checked(f->journal, SHARD, RUN, RUN + 1), OK);
+    assert_int_equal(look.status, ERR_UNCHECKED);
+    assert_int_equal(journal_checked(f->journal, SHARD, before, f->run), OK);
     assert_int_equal(journal_look(f->journal, &look, 1), OK);
     assert_int_equal(journal_mark(f->journal, SHARD, 5, false), OK);
     assert_int_equal(journal_look(f->journal, &look, 1), ERR_CLOSED);
     assert_int_equal(journal_rebuild_look(f->journal, SHARD, &look, 1), OK);
     assert_int_equal(look.application, EXISTS_NEVER);
+}
+
+static void a_shard_that_is_closed_hides_nothing_of_the_others(void **state)
+{
+    struct fixture *f = *state;
+    struct fake_numbering other;
+    shard_make(f, 2, 0);
+    fake_numbering_start(&other, f->journal, 2, EPOCH);
+    assert_int_equal(fake_one(&other, RECORD_APPLICATION_CREATED, "of_shard_2_05", 0, 0, "x"), OK);
+    fake_numbering_stop(&other);
+    assert_int_equal(journal_mark(f->journal, 2, 5, false), OK);
+    struct look looks[] = {{.token = TOKEN, .chat = 1},
+                           {.token = "of_shard_2_05"},
+                           {.token = TOKEN, .chat = 2},
+                           {.token = "unheard_of_3"}};
+    enum { LOOKS = sizeof looks / sizeof *looks };
+    for (size_t i = 0; i < LOOKS; i++)
+        looks[i].token_length = strlen(looks[i].token);
+    assert_int_equal(journal_look(f->journal, looks, LOOKS), ERR_CLOSED);
+    assert_int_equal(looks[0].status, OK);
+    assert_int_equal(looks[0].chat_existence, EXISTS);
+    assert_int_equal(looks[1].status, ERR_CLOSED);
+    assert_int_equal(looks[2].status, OK);
+    assert_int_equal(looks[2].chat_existence, EXISTS_NEVER);
+    assert_int_equal(looks[3].status, OK);
 }
 
 /* ---- entries ---- */
@@ -315,6 +340,7 @@ int main(void)
         TEST(a_look_tells_what_exists_what_did_and_what_never, set_up_chat),
         TEST(a_look_tells_the_last_change_of_each_level, set_up_chat),
         TEST(nothing_is_known_of_a_shard_that_is_closed_unchecked_or_not_there, set_up_empty),
+        TEST(a_shard_that_is_closed_hides_nothing_of_the_others, set_up_chat),
         TEST(entries_chain_from_any_position, set_up_chat),
         TEST(a_read_stops_at_its_limits_but_gives_at_least_one_entry, set_up_chat),
         TEST(a_position_of_another_history_is_not_in_the_log, set_up_chat),

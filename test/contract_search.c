@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* contract_search.c - what every search index must do (storage/search.h).
  *
- * Runs against each index that is there: SQLite in a folder of its own, and the
- * URL in CONFAB_TEST_SEARCH, whose content is removed.
+ * Runs against SQLite in a folder of its own, and on the Elasticsearch in
+ * CONFAB_TEST_ELASTICSEARCH, in an index of its own.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -265,6 +265,7 @@ static void the_order_within_a_batch_does_not_matter(void **state)
     for (int times = 0; times < 2; times++) {
         size_t count = sizeof documents / sizeof *documents;
         assert_int_equal(search_apply(*state, 0, documents, count, NULL), OK);
+        assert_int_equal(search_flush(*state), OK);
         assert_finds(*state, "n", 9, 1, 0);
         assert_finds(*state, "new", 9, 0);
         assert_finds(*state, "old", 0);

@@ -54,16 +54,19 @@ static void a_position_moves_with_the_documents(void **state)
     struct document document = {1, 1, 1, 1, "text", 4};
     assert_position(*state, 3, NULL);
     assert_int_equal(search_apply(*state, 3, &document, 1, &sample), OK);
+    assert_int_equal(search_flush(*state), OK);
     assert_position(*state, 3, &sample);
     assert_position(*state, 2, NULL);
 
     struct position next = sample;
     next.seq++;
     assert_int_equal(search_apply(*state, 3, NULL, 0, &next), OK);
+    assert_int_equal(search_flush(*state), OK);
     assert_position(*state, 3, &next);
     assert_int_equal(search_apply(*state, 3, &document, 1, NULL), OK);
     assert_position(*state, 3, &next);
     assert_int_equal(search_apply(*state, 3, &document, 0, NULL), OK);
+    assert_int_equal(search_flush(*state), OK);
     assert_finds(*state, "text", 1, 0);
 }
 
@@ -71,6 +74,7 @@ static void a_reset_forgets_the_position_of_one_shard(void **state)
 {
     assert_int_equal(search_apply(*state, 0, NULL, 0, &sample), OK);
     assert_int_equal(search_apply(*state, 1, NULL, 0, &sample), OK);
+    assert_int_equal(search_flush(*state), OK);
     put(*state, 1, 1, 1, 1, "text");
     assert_int_equal(search_reset(*state, 0), OK);
     assert_int_equal(search_reset(*state, 0), OK);
@@ -93,6 +97,7 @@ static void another_handle_sees_what_was_applied(void **state)
     struct document document = {1, 1, 1, 1, "text", 4};
     assert_int_equal(search_open(url, true, &other), OK);
     assert_int_equal(search_apply(*state, 0, &document, 1, &sample), OK);
+    assert_int_equal(search_flush(*state), OK);
     assert_position(other, 0, &sample);
     assert_finds(other, "text", 1, 0);
     search_close(&other);
@@ -109,7 +114,8 @@ static void fill(search_t *search, uint64_t application_id, uint64_t chat, size_
     assert_non_null(documents);
     for (size_t i = 0; i < count; i++)
         documents[i] = (struct document){application_id, chat, i + 1, i + 1, "filling", 7};
-    assert_int_equal(search_apply(search, 0, documents, count, NULL), OK);
+    assert_int_equal(search_apply(search, application_id % 8, documents, count, NULL), OK);
+    assert_int_equal(search_flush(search), OK);
     free(documents);
 }
 
@@ -167,6 +173,7 @@ static void a_purged_shard_is_empty_and_others_are_not(void **state)
     fill(*state, 16, 1, 20);
     fill(*state, 17, 1, 20);
     assert_int_equal(search_apply(*state, 0, NULL, 0, &sample), OK);
+    assert_int_equal(search_flush(*state), OK);
     while (more)
         assert_int_equal(search_purge_shard(*state, 0, 8, &more), OK);
     assert_int_equal(count_of(*state, 8, 1), 0);
@@ -185,14 +192,14 @@ static void a_purged_shard_is_empty_and_others_are_not(void **state)
 
 struct walk {
     size_t count;
-    struct document last;
+    struct indexed last;
     uint64_t sum; /* of something of each document */
 };
 
-static void walk_each(void *context, const struct document *document)
+static void walk_each(void *context, const struct indexed *document)
 {
     struct walk *walk = context;
-    const struct document *last = &walk->last;
+    const struct indexed *last = &walk->last;
     uint64_t here[] = {document->application_id, document->chat, document->number};
     uint64_t before[] = {last->application_id, last->chat, last->number};
     size_t i = 0;
@@ -200,8 +207,7 @@ static void walk_each(void *context, const struct document *document)
         i++;
     assert_true(here[i] > before[i]);
     assert_int_equal(document->seq, here[0] * 100 + here[1] * 10 + here[2]);
-    assert_int_equal(document->folded_length, 4);
-    assert_memory_equal(document->folded, "text", 4);
+    assert_int_equal(document->hash, search_hash("text", 4));
     walk->sum += document->seq;
     walk->count++;
     walk->last = *document;
@@ -297,6 +303,7 @@ static void random_batch(search_t *search, struct model model[CHATS][NUMBERS], u
         }
     }
     assert_int_equal(search_apply(search, 0, documents, count, NULL), OK);
+    assert_int_equal(search_flush(search), OK);
 }
 
 static void compare_once(search_t *search, const struct model row[NUMBERS], uint64_t chat)

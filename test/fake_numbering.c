@@ -104,7 +104,7 @@ status_t fake_send(struct fake_numbering *fake)
 status_t fake_resend(struct fake_numbering *fake)
 {
     fake->sent = true;
-    return journal_append(fake->journal, &fake->batch);
+    return journal_append(fake->journal, &fake->batch, 1);
 }
 
 status_t fake_one(struct fake_numbering *fake, enum record_type type, const char *token,

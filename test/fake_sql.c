@@ -151,6 +151,13 @@ static status_t fake_script(sql_t *sql, const char *text)
     return pass(sql, sql_script(fake(sql)->real, text));
 }
 
+static status_t fake_clock(sql_t *sql, int64_t *ret_us)
+{
+    if (fails(FAULT_QUERY, fake(sql)->url))
+        return planted(sql);
+    return pass(sql, sql_clock(fake(sql)->real, ret_us));
+}
+
 static status_t fake_backup(sql_t *sql, const char *path)
 {
     return pass(sql, sql_backup(fake(sql)->real, path));
@@ -187,6 +194,7 @@ static const struct sql_adapter adapter = {
     .insert = fake_insert,
     .query = fake_query,
     .script = fake_script,
+    .clock = fake_clock,
     .backup = fake_backup,
     .migrate_lock = fake_migrate_lock,
     .migrate_unlock = fake_migrate_unlock,

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "fake_numbering.h"
+#include "redis_server.h"
 #include "support.h"
 
 /* Both are of shard SHARD. */
@@ -30,10 +31,18 @@ static const int64_t DAY_US = INT64_C(24) * 3600 * 1000 * 1000;
 
 /* The journal that the tests at hand are about. */
 static const char *journal_kind;
+/* The test process' own; started by the first test that needs it. */
+static redis_server_t *journal_redis_server;
+
+static inline bool kind_is_redis(void)
+{
+    return strcmp(journal_kind, "redis") == 0;
+}
 
 struct fixture {
     char *folder;
     const char *url;
+    uint64_t run; /* of the journal's process */
     journal_t *journal;
     struct fake_numbering numbering;
     struct entries entries;
@@ -41,7 +50,7 @@ struct fixture {
 
 static inline struct journal_options options_of(const struct fixture *f)
 {
-    return (struct journal_options){.url = f->url, .run = RUN};
+    return (struct journal_options){.url = f->url, .run = f->run ? f->run : RUN};
 }
 
 static inline journal_t *journal_of(const struct journal_options *options)
@@ -60,10 +69,33 @@ static inline void shard_make(struct fixture *f, unsigned shard, int64_t last_ti
         .shards = SHARDS,
         .shard = shard,
         .epoch = EPOCH,
-        .checked = RUN,
+        .checked = f->run,
         .last_time = last_time,
     };
     assert_int_equal(journal_create(f->journal, &meta), OK);
+}
+
+/* Redis knows its run itself, and tells it with any meta. */
+static inline uint64_t redis_run(struct fixture *f)
+{
+    struct journal_meta meta;
+    bool found = false;
+    assert_int_equal(journal_mark(f->journal, SHARDS_MAX - 1, 1, false), OK);
+    assert_int_equal(journal_meta(f->journal, SHARDS_MAX - 1, &meta, &found), OK);
+    assert_true(found);
+    return meta.run;
+}
+
+/* Redis, with nothing in it. */
+static inline void set_up_redis(struct fixture *f)
+{
+    if (!journal_redis_server)
+        journal_redis_server = redis_server_start(NULL);
+    f->url = redis_server_url(journal_redis_server);
+    struct journal_options options = options_of(f);
+    f->journal = journal_of(&options);
+    f->run = redis_run(f);
+    assert_string_equal(redis_server_ask(journal_redis_server, "FLUSHALL"), "OK");
 }
 
 /* A journal that holds nothing yet. */
@@ -71,9 +103,14 @@ static inline int set_up_empty(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     f->folder = folder_make();
-    f->url = text_of("%s:%s/journal.db", journal_kind, f->folder);
-    struct journal_options options = options_of(f);
-    f->journal = journal_of(&options);
+    if (kind_is_redis()) {
+        set_up_redis(f);
+    } else {
+        f->url = text_of("%s:%s/journal.db", journal_kind, f->folder);
+        f->run = RUN;
+        struct journal_options options = options_of(f);
+        f->journal = journal_of(&options);
+    }
     fake_numbering_start(&f->numbering, f->journal, SHARD, EPOCH);
     *state = f;
     return 0;
@@ -108,7 +145,7 @@ static inline int set_up_chat(void **state)
     return 0;
 }
 
-/* Another handle with other options, or of another run. */
+/* Another handle with other options. */
 static inline void reopen(struct fixture *f, const struct journal_options *options)
 {
     journal_close(&f->journal);
@@ -125,10 +162,22 @@ static inline struct journal_meta meta_of(struct fixture *f)
     return meta;
 }
 
+/* The journal's process is started again. */
+static inline void another_run(struct fixture *f)
+{
+    if (kind_is_redis())
+        redis_server_restart(journal_redis_server);
+    f->run++;
+    struct journal_options options = options_of(f);
+    reopen(f, &options);
+    f->run = meta_of(f).run;
+}
+
 static inline struct look look_at(struct fixture *f, const char *token, uint64_t chat)
 {
     struct look look = {.token = token, .token_length = strlen(token), .chat = chat};
-    assert_int_equal(journal_look(f->journal, &look, 1), OK);
+    if (journal_look(f->journal, &look, 1) != OK)
+        fail_msg("%s: %s", status_name(look.status), journal_errmsg(f->journal));
     return look;
 }
 
@@ -184,7 +233,7 @@ static inline void rebuild(struct fixture *f, uint64_t epoch, uint64_t base, int
         .shards = SHARDS,
         .shard = SHARD,
         .epoch = epoch,
-        .checked = RUN,
+        .checked = f->run,
         .last_seq = base,
         .last_time = time,
     };
@@ -195,13 +244,14 @@ static inline void rebuild(struct fixture *f, uint64_t epoch, uint64_t base, int
 /* Runs the tests against every journal. */
 static inline int run_against_all(const char *name, const struct CMUnitTest *tests, size_t count)
 {
-    static const char *const kinds[] = {"sqlite"};
+    static const char *const kinds[] = {"sqlite", "redis"};
     int failures = 0;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         journal_kind = kinds[i];
         failures += _cmocka_run_group_tests(text_of("%s, %s", name, kinds[i]), tests, count, NULL,
                                             NULL);
     }
+    redis_server_stop(&journal_redis_server);
     return failures ? 1 : 0;
 }
 

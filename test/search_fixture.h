@@ -7,6 +7,7 @@
 #define SEARCH_FIXTURE_H
 
 #include "common/text.h"
+#include "elastic_client.h"
 #include "storage/search.h"
 #include "support.h"
 
@@ -14,9 +15,14 @@ enum { FIXTURE_FOLDED_MAX = TEXT_FOLDED_MAX(BODY_BYTES_MAX) };
 
 static char *fixture_folder;
 
+static bool fixture_elastic; /* the index at hand is Elasticsearch's */
+static bool fixture_remains; /* and there may be some of it left */
+
 __attribute__((destructor)) static void search_fixture_end(void)
 {
     folder_remove(&fixture_folder);
+    if (fixture_remains)
+        elastic_remove();
 }
 
 /* The URLs to test, NULL after the last. */
@@ -27,16 +33,15 @@ static inline const char *search_fixture_url(size_t i)
             fixture_folder = folder_make();
         return text_of("sqlite:%s/search.db", fixture_folder);
     }
-    const char *other = getenv("CONFAB_TEST_SEARCH");
-    if (i == 1 && !other)
-        printf("no CONFAB_TEST_SEARCH: only SQLite is tested\n");
-    return i == 1 ? other : NULL;
+    fixture_elastic = i == 1 && elastic_server();
+    fixture_remains |= fixture_elastic;
+    return fixture_elastic ? text_of("%s/%s", elastic_server(), elastic_name()) : NULL;
 }
 
-/* For test reports: the scheme, as a URL may hold a password. */
+/* For test reports. */
 static inline const char *search_fixture_name(size_t i)
 {
-    return i == 0 ? "search sqlite" : "search CONFAB_TEST_SEARCH";
+    return i == 0 ? "search sqlite" : "search elasticsearch";
 }
 
 /* Opens an index and removes all that is in it. */
@@ -44,7 +49,11 @@ static inline search_t *search_fixture_open(const char *url)
 {
     search_t *search = NULL;
     bool more = true;
+    if (fixture_elastic)
+        elastic_remove();
     assert_int_equal(search_open(url, false, &search), OK);
+    if (fixture_elastic)
+        return search;
     while (more)
         assert_int_equal(search_purge_shard(search, 0, 1, &more), OK);
     for (unsigned shard = 0; shard < 8; shard++)
@@ -66,6 +75,7 @@ static inline void put(search_t *search, uint64_t application_id, uint64_t chat,
         document.folded = folded;
     }
     assert_int_equal(search_apply(search, 0, &document, 1, NULL), OK);
+    assert_int_equal(search_flush(search), OK);
     free(folded);
 }
 

@@ -2,33 +2,22 @@
 /* store_fixture.h - a store with one shard, and what to offer and ask it.
  *
  * Included by the files of the store's contract. They run against SQLite, and
- * against the database named by CONFAB_TEST_MYSQL, which is emptied first.
+ * against each server that database_fixture.h finds, in a database of this process.
  */
 #ifndef STORE_FIXTURE_H
 #define STORE_FIXTURE_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "fake_sql.h"
-#include "storage/sql.h"
+#include "database_fixture.h"
 #include "storage/store.h"
 #include "storage/store_read.h"
 #include "storage/store_scan.h"
-#include "support.h"
 
 #define EPOCH ((UINT64_C(1) << 32) | 77)
 #define A "token-of-application-a"
 #define B "token-of-application-b"
 
-static const char *mysql_url; /* NULL: this run is about SQLite */
+static const char *store_database; /* its name on the server */
+static const char *store_url;      /* NULL: this run is about SQLite */
 
 struct fixture {
     char *folder;
@@ -41,17 +30,24 @@ struct fixture {
 /* ---- set up ---- */
 
 static const char *const tables[] = {
-    "data_sets", "applications", "chats",        "messages",
-    "positions", "purges",       "dead_records", "schema_migrations",
+    "data_sets", "applications", "chats",  "messages",      "positions",
+    "purges",    "dead_records", "leases", "lease_members", "schema_migrations",
 };
+enum { TABLES = sizeof tables / sizeof tables[0] };
 
-static inline void tables_drop(const char *url)
+/* Runs "BEFORE table" for the first `count` of them. */
+static inline void tables_do(const char *url, const char *before, size_t count)
 {
     sql_t *sql;
     assert_int_equal(sql_open(url, SQL_DURABLE, &sql), OK);
-    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
-        assert_int_equal(sql_script(sql, text_of("DROP TABLE IF EXISTS %s", tables[i])), OK);
+    for (size_t i = 0; i < count; i++)
+        assert_int_equal(sql_script(sql, text_of("%s %s", before, tables[i])), OK);
     sql_close(&sql);
+}
+
+static inline void tables_drop(const char *url)
+{
+    tables_do(url, "DROP TABLE IF EXISTS", TABLES);
 }
 
 static inline void migrate(const char *url)
@@ -75,10 +71,10 @@ static inline int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
     f->folder = folder_make();
-    f->url = mysql_url ? mysql_url : text_of("sqlite:%s/store.db", f->folder);
-    if (mysql_url)
-        tables_drop(f->url);
+    f->url = store_url ? store_url : text_of("sqlite:%s/store.db", f->folder);
     migrate(f->url);
+    if (store_url)
+        tables_do(f->url, "DELETE FROM", TABLES - 1);
     assert_int_equal(store_open(f->url, false, &f->store), OK);
     f->position = (struct position){.epoch = EPOCH, .name = {EPOCH, 0}, .time = 0, .run = 5};
     f->time = 1000000;
@@ -330,22 +326,24 @@ static inline int purge_all(struct fixture *f)
 
 /* ---- running ---- */
 
-/* The whole contract once for each database that this machine has. */
-static inline int run_for_all(const char *what, const struct CMUnitTest tests[], size_t count)
+static inline int set_up_all(void **state)
 {
-    fake_sql_register();
-    mysql_url = NULL;
-    int failures = _cmocka_run_group_tests(text_of("%s on SQLite", what), tests, count, NULL, NULL);
-    mysql_url = getenv("CONFAB_TEST_MYSQL");
-    if (mysql_url) {
-        failures += _cmocka_run_group_tests(text_of("%s on MySQL", what), tests, count, NULL, NULL);
-    } else {
-        print_message("CONFAB_TEST_MYSQL is not set: %s on MySQL was not tested\n", what);
-    }
-    return failures ? 1 : 0;
+    (void) state;
+    store_database = server_url ? database_name() : NULL;
+    store_url = server_url ? database_make(store_database) : NULL;
+    return 0;
+}
+
+static inline int tear_down_all(void **state)
+{
+    (void) state;
+    if (store_database)
+        database_drop(store_database);
+    return 0;
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-#define RUN_FOR_ALL(what, tests) run_for_all(what, tests, sizeof(tests) / sizeof(tests)[0])
+#define RUN_FOR_ALL(what, tests) \
+    run_on_all(what, tests, sizeof(tests) / sizeof(tests)[0], set_up_all, tear_down_all)
 
 #endif

@@ -273,6 +273,46 @@ static void a_database_is_a_file(void **state)
     assert_refused(f, "--store=sqlite::memory:", "", "store: 'sqlite::memory:' does not name");
 }
 
+static void an_address_that_is_not_one_is_refused_without_its_password(void **state)
+{
+    struct fixture *f = *state;
+    assert_refused(f, "--journal=redis://:secret@host", "",
+                   "journal: 'redis://:***@host' has no port");
+    assert_null(strstr(f->complaints, "secret"));
+    assert_refused(f, "", "CONFAB_STORE=mysql://u:secret@db:3306",
+                   "store: 'mysql://u:***@db:3306'");
+    assert_null(strstr(f->complaints, "secret"));
+    assert_refused(f, "--search=http://u:secret@host:1/Index", "", "search: 'http://u:***@host:1");
+    assert_null(strstr(f->complaints, "secret"));
+    assert_refused(f, "--journal=redis://a:1 --store=mysql://u@b:1/d", "",
+                   "search: 'sqlite:./confab-data/search.db' is a file");
+}
+
+static void without_a_file_no_folder_is_used(void **state)
+{
+    struct fixture *f = *state;
+    const char *servers = "--journal=redis://a:1 --store=mysql://u@b:1/d --search=http://c:1/i";
+    assert_int_equal(load(f, servers, ""), OK);
+    assert_false(f->config.data_used);
+    assert_int_equal(load(f, "--journal=redis://a:1 --search=none", ""), OK);
+    assert_true(f->config.data_used); /* for the store */
+}
+
+static void the_number_of_shards_goes_by_the_journal_unless_it_is_said(void **state)
+{
+    struct fixture *f = *state;
+    assert_int_equal(load(f, "", ""), OK);
+    assert_int_equal(f->config.shards, 1);
+    assert_false(f->config.shards_chosen);
+    assert_int_equal(load(f, "--journal=redis://a:1 --search=none", ""), OK);
+    assert_int_equal(f->config.shards, 8);
+    assert_false(f->config.shards_chosen);
+    assert_int_equal(load(f, "--journal=redis://a:1 --search=none --shards=3", ""), OK);
+    assert_int_equal(f->config.shards, 3);
+    assert_true(f->config.shards_chosen);
+    assert_refused(f, "--shards=257", "", "a number from 0 to 256");
+}
+
 static void an_address_is_ipv4_and_a_port(void **state)
 {
     struct fixture *f = *state;
@@ -329,6 +369,9 @@ int main(void)
         TEST(a_line_that_is_no_setting_is_refused),
         TEST(the_data_folder_holds_what_is_not_said_to_be_elsewhere),
         TEST(a_database_is_a_file),
+        TEST(an_address_that_is_not_one_is_refused_without_its_password),
+        TEST(without_a_file_no_folder_is_used),
+        TEST(the_number_of_shards_goes_by_the_journal_unless_it_is_said),
         TEST(an_address_is_ipv4_and_a_port),
         TEST(the_tables_for_people_list_every_setting),
     };

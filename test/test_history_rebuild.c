@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* test_history_rebuild.c - a new epoch from what journal and store still hold. */
+#include <pthread.h>
+
 #include "history_fixture.h"
 #include "storage/sql.h"
 
@@ -378,6 +380,65 @@ static void a_hold_goes_along(void **state)
     assert_int_equal(row_of(f, FOLLOWER_HOLD).seq, f->report.base);
 }
 
+/* ---- a server that runs ---- */
+
+static bool server_runs;
+
+/* Renews its lease, as a persistence that has no trouble does. No asserts: this is not
+ * the test's own thread. */
+static void *renew(void *context)
+{
+    store_t *store = NULL;
+    if (store_open(context, false, &store) != OK)
+        return context;
+    bool owned[SHARDS];
+    unsigned members;
+    status_t status = OK;
+    while (status == OK && __atomic_load_n(&server_runs, __ATOMIC_ACQUIRE)) {
+        status = store_lease(store, FOLLOWER_PERSISTENCE, 7, SHARDS, NULL, owned, &members);
+        usleep(LEASE_US / 3);
+    }
+    store_close(&store);
+    return status == OK ? NULL : context;
+}
+
+static int64_t lease_until(struct fixture *f)
+{
+    int64_t until = 0, now;
+    assert_int_equal(store_lease_until(f->store, FOLLOWER_PERSISTENCE, SHARD, &until, &now), OK);
+    return until;
+}
+
+static void a_shard_that_a_running_server_follows_is_not_rebuilt(void **state)
+{
+    struct fixture *f = *state;
+    fill(f);
+    persist(f);
+    stop(f);
+    lose(f, "journal"); /* the address is wrong: it is empty there */
+    start(f);
+    pthread_t thread;
+    void *failed = NULL;
+    server_runs = true;
+    char *store = text_of("sqlite:%s", path_of(f, "store"));
+    assert_int_equal(pthread_create(&thread, NULL, renew, store), 0);
+    while (lease_until(f) == 0)
+        usleep(1000);
+    status_t status = rebuild(f);
+    __atomic_store_n(&server_runs, false, __ATOMIC_RELEASE);
+    pthread_join(thread, &failed);
+    assert_null(failed);
+    assert_int_equal(status, ERR_CONFLICT);
+    assert_non_null(strstr(f->reason.text, "address"));
+    struct journal_meta meta;
+    bool found = true;
+    assert_int_equal(journal_meta(f->journal, SHARD, &meta, &found), OK);
+    assert_false(found);
+    /* Once it has gone, the last lease is waited for. */
+    assert_true(lease_until(f) > 0);
+    assert_ok(f, rebuild(f));
+}
+
 static void sentence_count(void *context, const char *sentence)
 {
     assert_true(strlen(sentence) > 10);
@@ -419,6 +480,7 @@ int main(void)
         TEST(an_entry_that_cannot_be_read_stops_the_rebuild),
         TEST(a_follower_of_the_old_epoch_is_fenced),
         TEST(a_hold_goes_along),
+        TEST(a_shard_that_a_running_server_follows_is_not_rebuilt),
         TEST(a_rebuild_says_what_it_does),
     };
     register_faulty();

@@ -58,9 +58,24 @@ CREATE TABLE positions (
     name_sequence INTEGER NOT NULL,
     time INTEGER NOT NULL,
     run INTEGER NOT NULL,
-    owner INTEGER NOT NULL DEFAULT 0,
-    lease_until INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (follower, shard)
+) STRICT, WITHOUT ROWID;
+
+-- Who of several processes follows which shard. Not in positions: a renewal must
+-- not wait for the batch that moves a position, nor the batch for it.
+CREATE TABLE leases (
+    follower TEXT NOT NULL,
+    shard INTEGER NOT NULL,
+    owner INTEGER NOT NULL,                  -- or 0: nobody
+    lease_until INTEGER NOT NULL,
+    PRIMARY KEY (follower, shard)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE lease_members (
+    follower TEXT NOT NULL,
+    owner INTEGER NOT NULL,
+    alive_until INTEGER NOT NULL,
+    PRIMARY KEY (follower, owner)
 ) STRICT, WITHOUT ROWID;
 
 -- What was deleted and is not cleaned up by both; chat 0: the application.

@@ -9,7 +9,12 @@
  * the log is looked at every 100 ms all the same. For each shard:
  *
  *     LOCATING ──located──▶ FOLLOWING ──failed──▶ WAITING ──time is up──▶ LOCATING
- *                               └──position moved by a twin──▶ LOCATING
+ *        ▲                      └──position moved by a twin──▶ LOCATING
+ *        └──leased── STANDBY ◀──lease lost── any of these
+ *
+ * Where the store is a server, other processes may follow too: they share the shards
+ * by leases (actors/follower_lease.h), and one that another process has is in STANDBY.
+ * In one process alone there is no such state.
  */
 #ifndef ACTORS_FOLLOWER_H
 #define ACTORS_FOLLOWER_H
@@ -20,7 +25,13 @@
 #include "storage/journal.h"
 #include "storage/store.h"
 
-enum follower_state { FOLLOWER_LOCATING, FOLLOWER_FOLLOWING, FOLLOWER_WAITING };
+enum follower_state {
+    FOLLOWER_LOCATING,
+    FOLLOWER_FOLLOWING,
+    FOLLOWER_WAITING,
+    FOLLOWER_STANDBY,
+    FOLLOWER_STATES
+};
 
 struct follower_shard {
     unsigned shard;
@@ -28,6 +39,7 @@ struct follower_shard {
     struct position position; /* FOLLOWING: how far it got */
     int64_t retry_us;         /* WAITING: until then (monotonic) */
     unsigned failures;        /* in a row */
+    bool barred;              /* its history is lost: it waits for a rebuild, without a lease */
 };
 
 /* What the three differ in. `self` is theirs; errors are told by errmsg. */
@@ -35,11 +47,16 @@ struct follower_role {
     const char *name;              /* FOLLOWER_PERSISTENCE and so on */
     const char *wakes_at;          /* endpoint to subscribe to */
     unsigned pace_ms;              /* while busy, one batch at most in this time */
+    unsigned look_shared_ms;       /* between looks while other processes follow too, whose
+                                        * wake-ups do not come here; 0: as when alone */
+    bool bars;                     /* a shard whose history is lost gets no lease, so that a
+                                        * rebuild sees that nobody lives on it */
     size_t records_max, bytes_max; /* of one batch, about */
 
     /* Opens what it needs, in the actor's thread; `journal` is the follower's own
      * handle, and something on `pipe` means that long work should be given up. What
-     * is merely away (ERR_STORE, ERR_SEARCH) is opened again later, after close(). */
+     * is merely away (ERR_STORE, ERR_SEARCH, ERR_JOURNAL) is opened again later, after
+     * close(). */
     status_t (*open)(void *self, const struct actor_args *args, journal_t *journal, zsock_t *pipe);
     /* Also after an open() that failed. */
     void (*close)(void *self);
@@ -49,8 +66,8 @@ struct follower_role {
      * them; or fewer, even none: *ret_position tells. ERR_CONFLICT: a twin moved it. */
     status_t (*apply)(void *self, unsigned shard, const struct position *from,
                       struct entries *entries, struct position *ret_position);
-    /* May be NULL. At the end of a turn that applied something, in whatever shards: what
-     * apply() promised takes effect. Failed: every shard locates anew. */
+    /* May be NULL. In a turn that applied something, in whatever shards, before tend():
+     * what apply() promised takes effect. Failed: every shard that follows locates anew. */
     status_t (*flush)(void *self);
     /* The log does not continue at the position. What to do about it; OK: locate again. */
     status_t (*cut_off)(void *self, unsigned shard, const struct position *position);

@@ -9,6 +9,8 @@
 #include "common/log.h"
 #include "common/message.h"
 #include "common/metrics.h"
+#include "common/text.h"
+#include "storage/drafts.h"
 #include "storage/reindex.h"
 #include "storage/search.h"
 #include "storage/store_scan.h"
@@ -17,14 +19,11 @@ enum {
     PACE_MS = 200, /* few large transactions cost far less than many small */
     RECORDS_MAX = 8192,
     BYTES_MAX = 2 << 20,
+    /* A server's index pays for each flush, and with many shards behind one. */
+    SERVER_PACE_MS = 500,
+    SERVER_RECORDS_MAX = 16384,
+    SERVER_BYTES_MAX = 4 << 20,
     COPY_MS = 1000, /* between copies of the position into the store */
-};
-
-/* A document under way: where its folded body starts in `folded`, or none. */
-struct draft {
-    struct document document;
-    size_t start;
-    bool edited; /* the body is still to be asked of the store */
 };
 
 typedef struct {
@@ -33,10 +32,7 @@ typedef struct {
     journal_t *journal; /* borrowed from the follower */
     store_t *store;
     search_t *search;
-    struct draft *drafts;
-    struct document *documents;
-    size_t count, capacity;
-    struct buffer folded;
+    struct drafts drafts;
     int64_t *copy_us; /* by shard: when to copy the position next */
     uint64_t *copied; /* by shard: the seq that the store has */
 } indexing_t;
@@ -60,9 +56,7 @@ static void indexing_close(void *self_p)
     indexing_t *self = (indexing_t *) self_p;
     search_close(&self->search);
     store_close(&self->store);
-    buffer_free(&self->folded);
-    free(self->drafts);
-    free(self->documents);
+    drafts_free(&self->drafts);
     free(self->copy_us);
     free(self->copied);
 }
@@ -108,6 +102,8 @@ static status_t index_begin(indexing_t *self, unsigned shard, struct position *r
                             : index_rebuild(self, shard, "the index is not complete", ret_position);
     status = search_apply(self->search, shard, NULL, 0, &stored);
     if (status == OK)
+        status = search_flush(self->search);
+    if (status == OK)
         *ret_position = stored;
     return status;
 }
@@ -136,95 +132,14 @@ static status_t indexing_cut_off(void *self_p, unsigned shard, const struct posi
                : status;
 }
 
-/* ---- apply ---- */
+/* ---- apply and flush ---- */
 
-static struct draft *draft_add(indexing_t *self, const struct record *record)
+static status_t purges_note(indexing_t *self)
 {
-    if (self->count == self->capacity) {
-        self->capacity = self->capacity ? 2 * self->capacity : RECORDS_MAX;
-        self->drafts = (struct draft *) realloc(self->drafts,
-                                                self->capacity * sizeof *self->drafts);
-        self->documents = (struct document *) realloc(self->documents,
-                                                      self->capacity * sizeof *self->documents);
-        if (!self->drafts || !self->documents)
-            abort();
-    }
-    struct draft *draft = &self->drafts[self->count++];
-    *draft = (struct draft){.document = {.application_id = record->application_id,
-                                         .chat = record->chat,
-                                         .number = record->number,
-                                         .seq = record->seq}};
-    return draft;
-}
-
-static void draft_fold(indexing_t *self, struct draft *draft, const char *body, size_t length)
-{
-    draft->start = self->folded.length;
-    draft->document.folded_length = text_fold_append(&self->folded, body, length);
-    draft->document.folded = self->folded.data; /* not NULL; the buffer may still move */
-}
-
-static status_t record_draft(indexing_t *self, const struct record *record)
-{
-    switch (record->type) {
-    case RECORD_MESSAGE_CREATED:
-    case RECORD_MESSAGE_IMPORTED:
-        draft_fold(self, draft_add(self, record), record->text, record->text_length);
-        break;
-    case RECORD_MESSAGE_EDITED:
-        draft_add(self, record)->edited = true;
-        break;
-    case RECORD_MESSAGE_DELETED:
-        draft_add(self, record);
-        break;
-    case RECORD_CHAT_DELETED: /* by tend(), from the store's purges */
-    case RECORD_APPLICATION_DELETED:
-        return store_purge_again_indexing(
-            self->store, &(struct purge){record->application_id, record->chat, record->seq});
-    case RECORD_APPLICATION_CREATED:
-    case RECORD_CHAT_CREATED:
-    case RECORD_APPLICATION_RENAMED:
-    case RECORD_CHAT_RENAMED:
-    case RECORD_APPLICATION_IMPORTED:
-    case RECORD_CHAT_IMPORTED:
-    case RECORD_IMPORT_ENDED:
-        break;
-    }
-    return OK;
-}
-
-struct edit {
-    indexing_t *self;
-    struct draft *draft;
-};
-
-static void edit_take(void *edit_p, const struct scan_message *message)
-{
-    struct edit *edit = (struct edit *) edit_p;
-    draft_fold(edit->self, edit->draft, message->body, message->body_length);
-    edit->draft->document.seq = message->seq;
-}
-
-/* Edits are rare: a read each. A body that is gone leaves a deletion. */
-static status_t drafts_complete(indexing_t *self)
-{
-    for (size_t i = 0; i < self->count; i++) {
-        struct draft *draft = &self->drafts[i];
-        struct edit edit = {self, draft};
-        if (!draft->edited)
-            continue;
-        status_t status = store_messages_by_number(self->store, draft->document.application_id,
-                                                   draft->document.chat, &draft->document.number, 1,
-                                                   edit_take, &edit);
-        if (status != OK)
-            return status;
-    }
-    for (size_t i = 0; i < self->count; i++) {
-        self->documents[i] = self->drafts[i].document;
-        if (self->documents[i].folded)
-            self->documents[i].folded = self->folded.data + self->drafts[i].start;
-    }
-    return OK;
+    status_t status = OK;
+    for (size_t i = 0; status == OK && i < self->drafts.purge_count; i++)
+        status = store_purge_again_indexing(self->store, &self->drafts.purges[i]);
+    return status; /* the rest is done by tend() */
 }
 
 static status_t indexing_apply(void *self_p, unsigned shard, const struct position *from,
@@ -235,28 +150,35 @@ static status_t indexing_apply(void *self_p, unsigned shard, const struct positi
     if (status != OK || entries->count == 0)
         return status;
 
-    self->count = 0;
-    buffer_clear(&self->folded);
-    for (size_t i = 0; i < entries->count; i++) {
-        struct entry_walk walk;
-        struct record record;
-        bool more = true;
-        entry_walk_start(&walk, &entries->entry[i]);
-        while ((status = entry_next(&walk, &record, &more)) == OK && more)
-            if ((status = record_draft(self, &record)) != OK)
-                break;
-        if (status != OK)
-            return status;
-    }
     struct position to = entry_position(&entries->entry[entries->count - 1], from->run);
-    status = drafts_complete(self);
+    status = drafts_make(&self->drafts, self->store, entries);
     if (status == OK)
-        status = search_apply(self->search, shard, self->documents, self->count, &to);
+        status = purges_note(self);
+    if (status == OK)
+        status = search_apply(self->search, shard, self->drafts.documents, self->drafts.count, &to);
     if (status != OK)
         return status;
-    metrics_add(METRIC_RECORDS_INDEXED, self->count);
+    metrics_add(METRIC_RECORDS_INDEXED, self->drafts.count);
     *ret_position = to;
     return OK;
+}
+
+/* One document that the index will never take must not stop all others. */
+static void refused_tell(indexing_t *self)
+{
+    uint64_t refused = search_refused(self->search);
+    metrics_add(METRIC_DOCUMENTS_REFUSED, refused);
+    if (refused > 0)
+        log_error("documents_refused", "count=%llu reason=\"%s\" do=\"confab reindex\"",
+                  (unsigned long long) refused, search_errmsg(self->search));
+}
+
+static status_t indexing_flush(void *self_p)
+{
+    indexing_t *self = (indexing_t *) self_p;
+    status_t status = search_flush(self->search);
+    refused_tell(self);
+    return status;
 }
 
 /* ---- tend ---- */
@@ -318,6 +240,7 @@ static const struct follower_role indexing_role = {
     .close = indexing_close,
     .locate = indexing_locate,
     .apply = indexing_apply,
+    .flush = indexing_flush,
     .cut_off = indexing_cut_off,
     .tend = indexing_tend,
     .finish = indexing_finish,
@@ -327,5 +250,11 @@ static const struct follower_role indexing_role = {
 void indexing_actor(zsock_t *pipe, void *args)
 {
     indexing_t self = {0};
-    follower_run(pipe, (const struct actor_args *) args, &indexing_role, &self);
+    struct follower_role role = indexing_role;
+    if (!text_has_scheme(((const struct actor_args *) args)->config->search, "sqlite")) {
+        role.pace_ms = SERVER_PACE_MS;
+        role.records_max = SERVER_RECORDS_MAX;
+        role.bytes_max = SERVER_BYTES_MAX;
+    }
+    follower_run(pipe, (const struct actor_args *) args, &role, &self);
 }

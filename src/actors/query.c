@@ -47,9 +47,21 @@ static status_t sockets_open(query_t *self)
                : OK;
 }
 
+/* Until a look tells, each shard is where a new data set would have it. */
+static void homes_open(query_t *self)
+{
+    self->servers = journal_servers(self->journal);
+    self->homes = (unsigned *) calloc(self->shards, sizeof *self->homes);
+    self->pauses = (int64_t *) calloc(self->servers, sizeof *self->pauses);
+    assert(self->homes && self->pauses);
+    for (unsigned shard = 0; shard < self->shards; shard++)
+        self->homes[shard] = shard % self->servers;
+}
+
 static status_t query_open(query_t *self, zsock_t *pipe, const struct actor_args *args)
 {
     self->pipe = pipe;
+    self->shared = actor_shares(args->config);
     self->shards = (unsigned) args->config->shards;
     self->positions_us = INT64_MIN / 2; /* ask at once */
     self->tickets = (struct ticket *) calloc(TICKETS_MAX, sizeof *self->tickets);
@@ -64,6 +76,8 @@ static status_t query_open(query_t *self, zsock_t *pipe, const struct actor_args
 
     const struct journal_options options = {.url = args->config->journal, .run = args->run};
     status_t status = journal_open(&options, &self->journal);
+    if (status == OK)
+        homes_open(self);
     for (size_t i = 0; status == OK && i < WORKERS; i++)
         self->workers[i].actor = actor_start(query_worker_actor, args, &status);
     return status == OK ? sockets_open(self) : status;
@@ -80,7 +94,7 @@ static bool query_wait(query_t *self)
     for (size_t i = 0; i < WORKERS; i++)
         items[3 + i] = (zmq_pollitem_t){zsock_resolve(self->workers[i].actor), 0, ZMQ_POLLIN, 0};
     bool waiting = self->parked.count > 0 || self->incoming.count > 0;
-    long wait_ms = waiting ? LOOK_MS / 10 : 10 * LOOK_MS;
+    long wait_ms = waiting ? LOOK_SHARED_MS : 10 * LOOK_MS;
     while (zmq_poll(items, 3 + WORKERS, wait_ms) < 0 && errno == EINTR)
         ;
     return !(items[0].revents & ZMQ_POLLIN && actor_stopped(self->pipe));
@@ -185,6 +199,7 @@ static void query_close(query_t **self_p)
     queue_close(self, &self->parked);
     queue_close(self, &self->light);
     queue_close(self, &self->heavy);
+    queue_close(self, &self->states);
     journal_close(&self->journal);
     zsock_destroy(&self->wakeups);
     actor_unbind(&self->requests, QUERY_ENDPOINT);
@@ -192,6 +207,8 @@ static void query_close(query_t **self_p)
     free(self->tickets);
     free(self->waits);
     free(self->positions);
+    free(self->homes);
+    free(self->pauses);
     free(self);
     *self_p = NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* query_front.h - the front of the query actor, inside.
  *
- *     gather ▶ incoming ──look──▶ light, heavy ──dispatch──▶ workers ──collect──▶ answer
+ *     gather ▶ incoming ──look──▶ light, heavy, states ──dispatch──▶ workers ──collect──▶ answer
  *                          └──▶ parked ──unpark──┘
  *
  * query.c is the loop, query_look.c asks the journal and parks, query_pool.c
@@ -17,13 +17,15 @@
 #include "storage/journal.h"
 
 enum {
-    TICKETS_MAX = 4096, /* requests in hand; more wait at the socket */
-    BATCH_MAX = 256,    /* looked up together */
-    WORKERS = 4,
-    WORKER_DEPTH = 8, /* single items that one worker may have waiting */
+    TICKETS_MAX = 4096,    /* requests in hand; more wait at the socket */
+    BATCH_MAX = 256,       /* looked up together */
+    READERS = 4,           /* workers that read */
+    WORKERS = READERS + 1, /* and one for the state, which must be told when all of them hang */
+    WORKER_DEPTH = 8,      /* single items that one worker may have waiting */
     PARK_MS_MAX = 1000,
     LOOK_MS = 100,                  /* how often positions are asked for while reads are parked */
-    JOURNAL_PAUSE_MS = 1000,        /* a journal that failed is not asked again for so long */
+    LOOK_SHARED_MS = 10,            /* the same where other processes may move them */
+    PAUSE_MS_MAX = 5000,            /* for which a journal server that hangs is left alone */
     POSITIONS_TICKET = TICKETS_MAX, /* of the question how far the store got */
 };
 
@@ -61,16 +63,19 @@ typedef struct {
     zsock_t *wakeups;  /* SUB: how far persistence got; a hint, asked for too */
     journal_t *journal;
     unsigned shards;
+    unsigned servers;           /* of the journal */
+    unsigned *homes;            /* by shard: the journal server that it is on, as far as is known */
+    int64_t *pauses;            /* by journal server: not asked before that (monotonic) */
+    bool shared;                /* other processes may follow: their wake-ups do not come here */
     struct position *positions; /* by shard: what is known of the store */
     struct worker workers[WORKERS];
     bool positions_asked; /* a worker is asking the store */
     int64_t positions_us; /* when one was last told to (monotonic) */
-    int64_t journal_us;   /* when to ask the journal again, after a failure (monotonic) */
 
     struct ticket *tickets;
     struct wait *waits; /* the tickets' */
-    struct queue free, incoming, parked, light, heavy;
-    struct look looks[BATCH_MAX];
+    struct queue free, incoming, parked, light, heavy, states;
+    struct look looks[BATCH_MAX]; /* to be asked */
     struct buffer frame;
 } query_t;
 

@@ -55,6 +55,26 @@ static status_t look_judge(struct ticket *ticket, const struct look *look, unsig
     return OK;
 }
 
+static unsigned ticket_shard(const query_t *self, const struct ticket *ticket)
+{
+    return token_shard(ticket->request.token, ticket->request.token_length, self->shards);
+}
+
+static bool shard_paused(const query_t *self, unsigned shard)
+{
+    int64_t until_us = self->pauses[self->homes[shard]];
+    return until_us != 0 && clock_monotonic_us() < until_us;
+}
+
+/* The shard's server failed, in a call that began at `start_us`. One that hangs holds up
+ * all who ask, so that it is left alone for a while; one that refuses costs nothing. */
+static void shard_pause(query_t *self, unsigned shard, int64_t start_us)
+{
+    int64_t now = clock_monotonic_us(), pause_us = 10 * (now - start_us);
+    self->pauses[self->homes[shard]] = now + (pause_us < PAUSE_MS_MAX * 1000 ? pause_us
+                                                                             : PAUSE_MS_MAX * 1000);
+}
+
 /* A list of all applications waits for the last change of each shard, and shows
  * those created up to the greatest of all times. */
 static status_t applications_look(query_t *self, struct ticket *ticket)
@@ -63,8 +83,13 @@ static status_t applications_look(query_t *self, struct ticket *ticket)
     ticket->task.until = 0;
     for (unsigned shard = 0; shard < self->shards; shard++) {
         struct journal_meta meta;
-        bool found;
+        bool found = false;
+        int64_t start_us = clock_monotonic_us();
+        if (shard_paused(self, shard))
+            return ERR_JOURNAL;
         status_t status = journal_meta(self->journal, shard, &meta, &found);
+        if (status == ERR_JOURNAL)
+            shard_pause(self, shard, start_us);
         if (status != OK || !found || meta.mark)
             return status != OK ? status : ERR_CLOSED;
         ticket->waits[ticket->wait_count++] = (struct wait){shard, meta.epoch,
@@ -77,11 +102,6 @@ static status_t applications_look(query_t *self, struct ticket *ticket)
     return OK;
 }
 
-static unsigned ticket_shard(const query_t *self, const struct ticket *ticket)
-{
-    return token_shard(ticket->request.token, ticket->request.token_length, self->shards);
-}
-
 /* Reads go on from the store, which may be behind; nobody knows how far. */
 static void journal_failed(query_t *self, struct ticket *ticket)
 {
@@ -91,23 +111,25 @@ static void journal_failed(query_t *self, struct ticket *ticket)
     ticket_ready(self, ticket);
 }
 
-static void ticket_looked(query_t *self, struct ticket *ticket, const struct look *look,
-                          status_t status)
+/* `look` is NULL if nobody was asked. */
+static void ticket_looked(query_t *self, struct ticket *ticket, const struct look *look)
 {
+    enum request_type type = ticket->request.type;
     ticket->task.journal_down = false;
     ticket->task.behind = BEHIND_NOT;
     ticket->task.behind_seconds = 0;
-    if (ticket->request.type == REQUEST_STATE) {
-        ticket_ready(self, ticket);
+    if (type == REQUEST_STATE) {
+        queue_put(&self->states, ticket->task.ticket);
         return;
     }
-    if (status == OK && ticket->request.type == REQUEST_APPLICATIONS)
-        status = applications_look(self, ticket);
+    status_t status = type == REQUEST_APPLICATIONS ? applications_look(self, ticket)
+                      : look                       ? look->status
+                                                   : ERR_JOURNAL;
     if (status != OK) {
         journal_failed(self, ticket);
         return;
     }
-    if (ticket->request.type != REQUEST_APPLICATIONS)
+    if (type != REQUEST_APPLICATIONS)
         status = look_judge(ticket, look, ticket_shard(self, ticket));
     if (status == OK)
         ticket_wait(self, ticket);
@@ -115,51 +137,48 @@ static void ticket_looked(query_t *self, struct ticket *ticket, const struct loo
         ticket_fail(self, ticket, status);
 }
 
-/* All looks at once; if a shard of them is closed, each by itself, so that the
- * others are not hidden behind it. A journal that cannot be used is left alone for
- * a while. */
-static status_t looks_make(query_t *self, size_t count, status_t statuses[])
+static void looks_make(query_t *self, size_t count)
 {
-    int64_t now = clock_monotonic_us();
-    status_t status = now < self->journal_us ? ERR_JOURNAL
-                                             : journal_look(self->journal, self->looks, count);
-    bool alone = (status == ERR_CLOSED || status == ERR_UNCHECKED) && self->shards > 1;
-    for (size_t i = 0; i < count; i++)
-        statuses[i] = alone ? journal_look(self->journal, &self->looks[i], 1) : status;
-    if (status != OK && now >= self->journal_us) {
+    int64_t start_us = clock_monotonic_us();
+    status_t status = journal_look(self->journal, self->looks, count);
+    if (status != OK)
         log_warning("look_failed",
                     "status=%s reason=\"%s; reads go on from the store\" detail=\"%s\"",
                     status_name(status), status_text(status), journal_errmsg(self->journal));
-        if (status != ERR_CLOSED && status != ERR_UNCHECKED)
-            self->journal_us = now + JOURNAL_PAUSE_MS * 1000;
+    else if (self->servers == 1)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        const struct look *look = &self->looks[i];
+        unsigned shard = token_shard(look->token, look->token_length, self->shards);
+        if (look->status == ERR_JOURNAL)
+            shard_pause(self, shard, start_us);
+        else
+            journal_server_of(self->journal, shard, &self->homes[shard]);
     }
-    return status;
 }
 
+/* A look for each ticket that is about an application and whose server may be asked. */
 void query_look(query_t *self)
 {
     uint32_t batch[BATCH_MAX];
-    status_t statuses[BATCH_MAX];
+    bool looked[BATCH_MAX];
     size_t count = 0, look_count = 0;
     for (; self->incoming.count > 0 && count < BATCH_MAX; count++) {
         batch[count] = queue_take(&self->incoming);
-        const struct request *request = &self->tickets[batch[count]].request;
-        if (request->token_length > 0)
+        const struct ticket *ticket = &self->tickets[batch[count]];
+        const struct request *request = &ticket->request;
+        looked[count] = request->token_length > 0 &&
+                        !shard_paused(self, ticket_shard(self, ticket));
+        if (looked[count])
             self->looks[look_count++] = (struct look){.token = request->token,
                                                       .token_length = request->token_length,
-                                                      .chat = request->chat};
+                                                      .chat = request->chat,
+                                                      .status = ERR_JOURNAL};
     }
-    if (count == 0)
-        return;
-
-    status_t status = looks_make(self, look_count, statuses);
-    for (size_t i = 0, look = 0; i < count; i++) {
-        struct ticket *ticket = &self->tickets[batch[i]];
-        bool looked = ticket->request.token_length > 0;
-        ticket_looked(self, ticket, looked ? &self->looks[look] : NULL,
-                      looked ? statuses[look] : status);
-        look += looked;
-    }
+    if (look_count > 0)
+        looks_make(self, look_count);
+    for (size_t i = 0, look = 0; i < count; i++)
+        ticket_looked(self, &self->tickets[batch[i]], looked[i] ? &self->looks[look++] : NULL);
 }
 
 /* ---- unpark ---- */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <stdlib.h>
 #include <string.h>
 
 #include "actors/query_front.h"
@@ -78,7 +79,7 @@ void query_collect(query_t *self)
 static struct worker *worker_choose(query_t *self, bool heavy)
 {
     struct worker *best = NULL;
-    size_t end = !heavy && self->heavy.count > 0 ? 1 : WORKERS;
+    size_t end = !heavy && self->heavy.count > 0 ? 1 : READERS;
     for (size_t i = heavy ? 1 : 0; i < end; i++) {
         struct worker *worker = &self->workers[i];
         if (worker->heavy || worker->outstanding >= (heavy ? 1 : WORKER_DEPTH))
@@ -109,18 +110,47 @@ static void queue_dispatch(query_t *self, struct queue *queue, bool heavy)
     }
 }
 
+/* One after the other, by the worker that has nothing else to do. */
+static void states_dispatch(query_t *self)
+{
+    struct worker *worker = &self->workers[READERS];
+    if (self->states.count == 0 || worker->outstanding > 0)
+        return;
+    struct ticket *ticket = &self->tickets[queue_take(&self->states)];
+    worker_give(worker, &ticket->task, &ticket->frame);
+    zmq_msg_init(&ticket->frame); /* the worker has it now */
+}
+
+/* Which shards are waited for; without a read that waits, all. */
+static void positions_wanted(const query_t *self, bool wanted[])
+{
+    memset(wanted, self->parked.count == 0, self->shards);
+    for (size_t i = 0; i < self->parked.count; i++) {
+        uint32_t number = self->parked.tickets[(self->parked.first + i) % TICKETS_MAX];
+        const struct ticket *ticket = &self->tickets[number];
+        for (unsigned wait = 0; wait < ticket->wait_count; wait++)
+            wanted[ticket->waits[wait].shard] = true;
+    }
+}
+
 /* Asks how far the store got: at the start, and while reads wait for it. */
 static void positions_dispatch(query_t *self)
 {
     int64_t now = clock_monotonic_us();
-    int64_t pause_us = (self->parked.count > 0 ? LOOK_MS : 10 * LOOK_MS) * 1000;
+    int64_t pause_ms = self->parked.count == 0 ? 10 * LOOK_MS
+                       : self->shared          ? LOOK_SHARED_MS
+                                               : LOOK_MS;
     struct worker *worker = worker_choose(self, false);
-    if (self->positions_asked || now < self->positions_us + pause_us || !worker)
+    if (self->positions_asked || now < self->positions_us + pause_ms * 1000 || !worker)
         return;
     const struct task task = {.ticket = POSITIONS_TICKET, .positions = true};
-    zmq_msg_t nothing;
-    zmq_msg_init(&nothing);
-    worker_give(worker, &task, &nothing);
+    bool wanted[SHARDS_MAX];
+    zmq_msg_t frame;
+    positions_wanted(self, wanted);
+    if (zmq_msg_init_size(&frame, self->shards) < 0)
+        abort();
+    memcpy(zmq_msg_data(&frame), wanted, self->shards);
+    worker_give(worker, &task, &frame);
     self->positions_asked = true;
     self->positions_us = now;
 }
@@ -129,5 +159,6 @@ void query_dispatch(query_t *self)
 {
     queue_dispatch(self, &self->heavy, true);
     queue_dispatch(self, &self->light, false);
+    states_dispatch(self);
     positions_dispatch(self);
 }

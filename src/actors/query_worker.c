@@ -144,6 +144,7 @@ static status_t last_numbers_add(query_worker_t *self)
             .token = chats ? self->request.token : item.token,
             .token_length = chats ? self->request.token_length : item.token_length,
             .chat = chats ? item.number : 0,
+            .status = ERR_JOURNAL,
         };
     }
     status_t status = query_journal_ready(self);
@@ -152,7 +153,6 @@ static status_t last_numbers_add(query_worker_t *self)
     if (status != OK) { /* since the front looked; the store's numbers have to do */
         self->task.behind = BEHIND_UNKNOWN;
         connections_check(self, status);
-        return OK;
     }
 
     self->items = self->scratch;
@@ -163,7 +163,7 @@ static status_t last_numbers_add(query_worker_t *self)
         status_t decoded = item_decode(&reader, &item);
         assert(decoded == OK);
         uint64_t last = chats ? self->looks[i].last_message : self->looks[i].last_chat;
-        if (last > item.last)
+        if (self->looks[i].status == OK && last > item.last)
             item.last = last;
         item_encode(&self->items, &item);
     }
@@ -281,20 +281,22 @@ static status_t status_judge(const struct task *task, status_t status)
 
 /* ---- answer ---- */
 
+/* Epoch 0: not asked for, or not known. */
 static void positions_read(query_worker_t *self)
 {
-    size_t size = sizeof(struct position);
+    const bool *wanted = (const bool *) zmq_msg_data(&self->frame);
+    assert(zmq_msg_size(&self->frame) == self->args->config->shards);
+    status_t status = query_store_ready(self);
     for (unsigned shard = 0; shard < self->args->config->shards; shard++) {
-        struct position position;
-        bool found;
-        status_t status = query_store_ready(self);
-        if (status == OK)
+        struct position position = {0};
+        bool found = false;
+        if (status == OK && wanted[shard])
             status = store_position(self->store, FOLLOWER_PERSISTENCE, shard, &position, &found);
-        connections_check(self, status);
-        if (status != OK || !found)
-            memset(&position, 0, size);
-        buffer_append(&self->reply_frame, (const char *) &position, size);
+        if (!found)
+            position = (struct position){0};
+        buffer_append(&self->reply_frame, (const char *) &position, sizeof position);
     }
+    connections_check(self, status);
 }
 
 static void request_answer(query_worker_t *self)

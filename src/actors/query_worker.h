@@ -17,8 +17,9 @@
 /* What the front has found out about a request. */
 struct task {
     uint32_t ticket;   /* comes back with the reply */
-    bool positions;    /* not a request: tell how far the store got, as an array
-                                        * of struct position, one a shard, in place of a reply */
+    bool positions;    /* in place of a request, one bool a shard: tell how far the store got
+                                        * in those, as an array of struct position, one a shard,
+                                        * in place of a reply */
     bool journal_down; /* nothing of what follows is known */
     enum behind behind;
     uint32_t behind_seconds;

@@ -24,11 +24,15 @@
 #include "commands/files.h"
 #include "commands/hold_log.h"
 #include "commands/options.h"
+#include "common/text.h"
 
 const char command_backup_help[] =
     "confab backup copies the data set into FOLDER, which is made, or is there and empty.\n"
     "The copy is a data folder: serve it with --data FOLDER. It holds everything that was\n"
     "acknowledged before the backup began.\n"
+    "\n"
+    "For the embedded stack; where a part is a server of its own, use `confab hold` and that\n"
+    "server's own tools.\n"
     "\n"
     "Works beside a server, or without one. The log is not trimmed meanwhile; if this is\n"
     "killed so hard that it cannot let the log go, `confab release` does it.\n"
@@ -236,6 +240,12 @@ static int data_set_backup(struct copying *copying, const struct config *config)
     return 0;
 }
 
+static bool all_files(const struct config *config)
+{
+    return text_has_scheme(config->journal, "sqlite") && text_has_scheme(config->store, "sqlite") &&
+           (text_has_scheme(config->search, "sqlite") || strcmp(config->search, "none") == 0);
+}
+
 int command_backup(const struct config *config, int argc, char **argv)
 {
     struct copying copying = {.status = OK};
@@ -245,6 +255,11 @@ int command_backup(const struct config *config, int argc, char **argv)
     if (words == 0) {
         fprintf(stderr, "confab backup: a folder is expected; see confab help backup\n");
         return 2;
+    }
+    if (!all_files(config)) {
+        fprintf(stderr, "confab backup: it copies files, and this data set is not made of files "
+                        "alone; see confab help hold\n");
+        return 1;
     }
     copying.folder = argv[0];
     if (data_set_open(config, DATA_SET_READ, &copying.data_set) != OK)

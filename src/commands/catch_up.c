@@ -6,7 +6,11 @@
 
 #include "common/log.h"
 
-enum { RECORDS_MAX = 8192, BYTES_MAX = 4 << 20 }; /* about, of one transaction */
+enum {
+    RECORDS_MAX = 8192, /* about, of one transaction */
+    BYTES_MAX = 4 << 20,
+    TRIES_MAX = 100, /* as often may others be faster */
+};
 
 static void dead_told(void *self_p, const struct record *record, const char *reason)
 {
@@ -40,17 +44,23 @@ void catch_up_destroy(catch_up_t **catch_up_p)
     *catch_up_p = NULL;
 }
 
+/* ERR_CONFLICT: another process moved the position meanwhile, read it anew. */
 static status_t step(catch_up_t *self, unsigned shard, struct position *ret_position)
 {
     data_set_t *data_set = self->data_set;
-    struct position from;
+    struct position from, again;
     bool found;
     status_t status = store_position(data_set->store, FOLLOWER_PERSISTENCE, shard, &from, &found);
     if (status == OK && !found)
         status = ERR_DIVERGED;
-    if (status == OK)
-        status = journal_read(data_set->journal, shard, &from, RECORDS_MAX, BYTES_MAX,
-                              &self->entries);
+    if (status != OK)
+        return status;
+    status = journal_read(data_set->journal, shard, &from, RECORDS_MAX, BYTES_MAX, &self->entries);
+    if (status == ERR_DIVERGED) { /* or was it read, and then trimmed? */
+        status_t other = store_position(data_set->store, FOLLOWER_PERSISTENCE, shard, &again,
+                                        &found);
+        return other == OK && found && !position_equal(&from, &again) ? ERR_CONFLICT : status;
+    }
     if (status != OK)
         return status;
     *ret_position = from;
@@ -64,7 +74,9 @@ static status_t step(catch_up_t *self, unsigned shard, struct position *ret_posi
 
 status_t catch_up_step(catch_up_t *self, unsigned shard, struct position *ret_position)
 {
-    status_t status = step(self, shard, ret_position);
+    status_t status = ERR_CONFLICT;
+    for (int i = 0; status == ERR_CONFLICT && i < TRIES_MAX; i++)
+        status = step(self, shard, ret_position);
     if (status != OK)
         log_error("catch_up", "shard=%u status=%s reason=\"%s\" journal=\"%s\" store=\"%s\"", shard,
                   status_name(status), status_text(status), journal_errmsg(self->data_set->journal),

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* catch_up.h - brings the store up to the head of the log without a server.
  *
- * The folder is locked by the caller, and data_set_check() was OK. What is wrong
- * is told on standard error. Indexing and counting follow when the next server
- * runs, unless the caller sees to them.
+ * The data set was opened for writing, and data_set_check() was OK. Where it is
+ * shared, a server may do the same at the same time: what it was faster with is read
+ * anew. What is wrong is told on standard error. Indexing and counting follow when
+ * the next server runs, unless the caller sees to them.
  */
 #ifndef COMMANDS_CATCH_UP_H
 #define COMMANDS_CATCH_UP_H

@@ -26,6 +26,7 @@
     X(hold, "keep the log from being trimmed, for a backup of one's own") \
     X(release, "end that")                                                \
     X(log, "print what is in the log")                                    \
+    X(health, "ask a running server how it is")                           \
     X(version, "print the version")
 
 struct command {

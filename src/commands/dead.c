@@ -5,16 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "commands/catch_up.h"
+#include "commands/appender.h"
 #include "commands/command.h"
 #include "commands/data_set.h"
 #include "commands/options.h"
 #include "commands/records.h"
+#include "commands/wait.h"
 #include "common/text.h"
-#include "storage/history.h"
 #include "storage/reindex.h"
-
-enum { ATTEMPTS = 5 }; /* of an append whose outcome is unknown */
 
 const char command_dead_help[] =
     "confab dead deals with dead records: changes that were acknowledged and that could\n"
@@ -33,7 +31,8 @@ const char command_dead_help[] =
     "  drop    forget it, and what joined it, for ever; a chat or an application that it\n"
     "          should have made is deleted\n"
     "\n"
-    "For retry and drop the server must be stopped.\n"
+    "For retry and drop the server must be stopped on the embedded stack. On the full stack\n"
+    "they work beside servers, too.\n"
     "\n"
     "Exit: 0 done; 1 could not, or a record is still bad; 2 called in the wrong way.\n"
     "\n"
@@ -100,6 +99,8 @@ static status_t retry(data_set_t *data_set, const struct dead *dead)
         return failed(data_set, dead, status);
     if (data_set->search)
         status = reindex_record(data_set->store, data_set->search, dead->shard, record);
+    if (status == OK && data_set->search)
+        status = search_flush(data_set->search);
     if (status != OK) {
         fprintf(stderr,
                 "confab dead: %u:%llu is in the store, but not in the index: %s; run "
@@ -113,20 +114,19 @@ static status_t retry(data_set_t *data_set, const struct dead *dead)
 
 /* ---- dropping what should have been made ---- */
 
-static status_t journal_has(data_set_t *data_set, const struct dead *dead, bool *ret_has)
+static status_t journal_has(appender_t *appender, const struct dead *dead, bool *ret_has)
 {
     const struct record *record = &dead->record;
     struct look look = {
         .token = dead->token, .token_length = record->token_length, .chat = record->chat};
-    status_t status = journal_look(data_set->journal, &look, 1);
+    status_t status = appender_look(appender, &look);
     *ret_has = status == OK && look.application == EXISTS &&
                look.application_id == record->application_id &&
                (record->chat == 0 || look.chat_existence == EXISTS);
     return status;
 }
 
-/* Under a producer of its own. */
-static status_t deletion_append(data_set_t *data_set, const struct dead *dead)
+static status_t deletion_append(appender_t *appender, const struct dead *dead)
 {
     const struct record *record = &dead->record;
     const struct group_record nothing = {.text = ""};
@@ -137,26 +137,11 @@ static status_t deletion_append(data_set_t *data_set, const struct dead *dead)
         .chat = record->chat,
         .count = 1,
     };
-    struct journal_meta meta = {0};
-    bool found = false;
-    status_t status = journal_meta(data_set->journal, dead->shard, &meta, &found);
-    if (status != OK || !found)
-        return status == OK ? ERR_CONFIG : status;
     struct buffer bytes = {0};
     group_encode(&bytes, group.type, group.token, group.token_length, group.chat, &nothing, 1);
     group.bytes = bytes.data;
     group.length = bytes.length;
-    struct batch batch = {
-        .shard = dead->shard,
-        .epoch = meta.epoch,
-        .producer = journal_random(),
-        .sequence = 1,
-        .groups = &group,
-        .count = 1,
-    };
-    status = ERR_OUTCOME_UNKNOWN;
-    for (int i = 0; status == ERR_OUTCOME_UNKNOWN && i < ATTEMPTS; i++)
-        status = journal_append(data_set->journal, &batch);
+    status_t status = appender_append(appender, dead->shard, &group, 1);
     buffer_free(&bytes);
     return status == OK ? group.status : status;
 }
@@ -165,11 +150,7 @@ static status_t deletion_append(data_set_t *data_set, const struct dead *dead)
 static status_t shard_catch_up(data_set_t *data_set, unsigned shard)
 {
     catch_up_t *catch_up = catch_up_new(data_set);
-    struct position position;
-    status_t status;
-    do
-        status = catch_up_step(catch_up, shard, &position);
-    while (status == OK && catch_up->entries.count > 0);
+    status_t status = wait_or_catch_up_shard(catch_up, shard);
     catch_up_destroy(&catch_up);
     return status;
 }
@@ -178,17 +159,15 @@ static status_t shard_catch_up(data_set_t *data_set, unsigned shard)
  * then dropped. So it is deleted first. What is wrong is told. */
 static status_t root_delete(data_set_t *data_set, const struct dead *dead)
 {
-    struct history_reason reason = {""};
     bool there = false;
-    status_t status = history_check(data_set->journal, data_set->store, dead->shard, NULL, &reason);
-    if (status == OK)
-        status = journal_has(data_set, dead, &there);
+    appender_t *appender = appender_new(data_set);
+    status_t status = journal_has(appender, dead, &there);
     if (status == OK && there)
-        status = deletion_append(data_set, dead);
+        status = deletion_append(appender, dead);
+    appender_destroy(&appender);
     if (status != OK) {
         fprintf(stderr, "confab dead: %u:%llu: what it should have made cannot be deleted: %s\n",
-                dead->shard, (unsigned long long) dead->record.seq,
-                *reason.text ? reason.text : status_text(status));
+                dead->shard, (unsigned long long) dead->record.seq, status_text(status));
         return status;
     }
     return there ? shard_catch_up(data_set, dead->shard) : OK;

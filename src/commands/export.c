@@ -2,7 +2,8 @@
 /* export.c - confab export: everything that can be read, from one snapshot.
  *
  * What was acknowledged before it began is in it. Beside a server it waits until
- * the store has taken that in; without one it locks the folder and does that itself.
+ * the store has taken that in; without one it does that itself, and locks the folder
+ * if there is one.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -227,7 +228,7 @@ static status_t catch_up_open(const struct config *config, data_set_t **ret_data
     if (status != OK)
         return status;
     catch_up_t *catch_up = catch_up_new(*ret_data_set);
-    status = catch_up_all(catch_up);
+    status = wait_or_catch_up(catch_up);
     catch_up_destroy(&catch_up);
     return status;
 }
@@ -236,8 +237,12 @@ static status_t catch_up_open(const struct config *config, data_set_t **ret_data
  * has to be written locks the folder. */
 static status_t head_open(const struct config *config, data_set_t **ret_data_set)
 {
-    bool served = data_set_in_use(config), reached = false;
+    bool served = false, reached = false;
+    if (data_set_shared(config))
+        return catch_up_open(config, ret_data_set);
     status_t status = data_set_open(config, DATA_SET_READ, ret_data_set);
+    if (status == OK)
+        status = data_set_served(*ret_data_set, &served);
     if (status == OK && served)
         return wait_for_store(*ret_data_set);
     if (status == OK)

@@ -50,15 +50,8 @@ static status_t last_position(store_t *store, unsigned shard, struct position *r
 static status_t shard_hold(store_t *store, unsigned shard)
 {
     struct position position;
-    bool found;
-    status_t status = store_position(store, FOLLOWER_HOLD, shard, &position, &found);
-    if (status == OK && found)
-        status = ERR_EXISTS;
-    if (status == OK)
-        status = last_position(store, shard, &position);
-    if (status == OK)
-        status = store_position_set(store, FOLLOWER_HOLD, shard, &position);
-    return status;
+    status_t status = last_position(store, shard, &position);
+    return status == OK ? store_position_add(store, FOLLOWER_HOLD, shard, &position) : status;
 }
 
 status_t hold_log(const struct config *config)

@@ -6,7 +6,9 @@
  * and the next import of the same tokens replaces what is there.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "commands/appender.h"
 #include "commands/command.h"
 #include "commands/data_set.h"
 #include "commands/import_append.h"
@@ -24,7 +26,9 @@ const char command_import_help[] =
     "checked first; if a line is not good, or a token exists already, even deleted, then\n"
     "nothing is written. If it is broken off, nothing is visible: run it again.\n"
     "\n"
-    "The server must be stopped.\n"
+    "On the embedded stack the server must be stopped. On the full stack it works beside\n"
+    "servers, which take in what it writes; without one, index and counts follow when the\n"
+    "next one runs.\n"
     "\n"
     "Usage: confab import [--input=FILE]\n"
     "\n"
@@ -39,6 +43,7 @@ enum { FOLLOW_EVERY = 16 }; /* appends to a shard */
 struct importing {
     data_set_t *data_set;
     import_lines_t *lines;
+    appender_t *appender;
     import_check_t *check;   /* of the pass at hand */
     import_append_t *append; /* NULL in the first pass */
     import_follow_t *follow;
@@ -60,12 +65,9 @@ static status_t refuse(struct importing *self, const char *why)
 static status_t token_check(struct importing *self, const struct transfer *transfer)
 {
     struct look look = {.token = transfer->token, .token_length = transfer->token_length};
-    status_t status = journal_look(self->data_set->journal, &look, 1);
-    if (status != OK) {
-        log_error("journal_look", "status=%s reason=\"%s\" detail=\"%s\"", status_name(status),
-                  status_text(status), journal_errmsg(self->data_set->journal));
+    status_t status = appender_look(self->appender, &look);
+    if (status != OK)
         return status;
-    }
     if (look.application == EXISTS)
         return refuse(self, "an application of that token exists already");
     if (look.application == EXISTS_DELETED)
@@ -129,8 +131,8 @@ static status_t second_pass(struct importing *self)
     if (status == OK)
         status = import_append_end(self->append, self->check->applications,
                                    self->check->application_count);
-    for (unsigned shard = 0; status == OK && shard < self->data_set->config.shards; shard++)
-        status = import_follow_shard(self->follow, shard);
+    if (status == OK)
+        status = import_follow_end(self->follow);
     progress_end(&self->progress);
     return status;
 }
@@ -138,6 +140,7 @@ static status_t second_pass(struct importing *self)
 static status_t import(struct importing *self)
 {
     int64_t now = clock_us();
+    self->appender = appender_new(self->data_set);
     self->check = import_check_new(now);
     status_t status = first_pass(self);
     import_check_destroy(&self->check);
@@ -147,7 +150,7 @@ static status_t import(struct importing *self)
     if (status == OK)
         status = import_follow_start(self->follow);
     if (status == OK) {
-        self->append = import_append_new(self->data_set, appended, self);
+        self->append = import_append_new(self->data_set, self->appender, appended, self);
         status = second_pass(self);
     }
     if (status == OK)
@@ -161,26 +164,37 @@ static status_t import(struct importing *self)
         status = ERR_DATA;
     }
     import_append_destroy(&self->append);
+    appender_destroy(&self->appender);
     import_follow_destroy(&self->follow);
     import_check_destroy(&self->check);
     return status;
+}
+
+/* For a copy of what comes through a pipe: it is read twice. */
+static const char *spool_folder(const struct config *config)
+{
+    const char *folder = getenv("TMPDIR");
+    if (config->data_used)
+        return config->data;
+    return folder && *folder ? folder : "/tmp";
 }
 
 int command_import(const struct config *config, int argc, char **argv)
 {
     struct option options[] = {{.name = "input", .kind = OPTION_TEXT}};
     struct importing self = {.data_set = NULL};
-    /* The log is followed as it is written: no backlog of other people's doing. */
-    struct config unlimited = *config;
-    unlimited.backlog_records = unlimited.backlog_bytes = 0;
+    /* A file's log is followed as it is written: no backlog of other people's doing. */
+    struct config used = *config;
+    if (!data_set_shared(config))
+        used.backlog_records = used.backlog_bytes = 0;
     int words;
     if (!options_read("import", argc, argv, options, 1, 0, &words, stderr))
         return 2;
-    status_t status = data_set_open(&unlimited, DATA_SET_MAKE, &self.data_set);
+    status_t status = data_set_open(&used, DATA_SET_MAKE, &self.data_set);
     if (status == OK)
         status = data_set_check(self.data_set);
     if (status == OK)
-        status = import_lines_open(options[0].text, config->data, &self.lines);
+        status = import_lines_open(options[0].text, spool_folder(config), &self.lines);
     if (status == OK)
         status = import(&self);
     import_lines_close(&self.lines);

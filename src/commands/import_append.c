@@ -8,13 +8,11 @@
 enum {
     GROUP_BYTES = 128, /* of a group without its records, more than enough */
     RECORD_BYTES = 32, /* of a record without its text */
-    ATTEMPTS = 5,      /* of an append whose outcome is unknown */
 };
 
 /* What waits for one shard's next append. */
 struct shard_batch {
     unsigned shard;
-    uint64_t epoch, sequence; /* of the last append */
     struct record_group groups[BATCH_RECORDS_MAX];
     size_t starts[BATCH_RECORDS_MAX]; /* where a group's bytes are in `bytes` */
     size_t count;
@@ -24,9 +22,9 @@ struct shard_batch {
 
 struct import_append {
     data_set_t *data_set;
+    appender_t *appender; /* borrowed */
     import_appended_fn *appended;
     void *context;
-    uint64_t producer;
     struct shard_batch **batches; /* by shard; NULL until needed */
 
     /* The open group: messages of one chat, not encoded yet. */
@@ -39,15 +37,15 @@ struct import_append {
     struct buffer texts;
 };
 
-import_append_t *import_append_new(data_set_t *data_set, import_appended_fn *appended,
-                                   void *context)
+import_append_t *import_append_new(data_set_t *data_set, appender_t *appender,
+                                   import_appended_fn *appended, void *context)
 {
     import_append_t *self = (import_append_t *) calloc(1, sizeof *self);
     assert(self);
     self->data_set = data_set;
+    self->appender = appender;
     self->appended = appended;
     self->context = context;
-    self->producer = journal_random();
     self->batches = (struct shard_batch **) calloc(data_set->config.shards,
                                                    sizeof(struct shard_batch *));
     assert(self->batches);
@@ -108,24 +106,15 @@ static void group_close(import_append_t *self)
 
 /* ---- append ---- */
 
-static status_t batch_open(import_append_t *self, unsigned shard, struct shard_batch **ret_batch)
+static struct shard_batch *batch_open(import_append_t *self, unsigned shard)
 {
-    struct shard_batch *batch = self->batches[shard];
-    if (!batch) {
-        struct journal_meta meta = {0};
-        bool found = false;
-        status_t status = journal_meta(self->data_set->journal, shard, &meta, &found);
-        if (status == OK && !found)
-            status = ERR_CONFIG;
-        if (status != OK)
-            return status;
-        batch = self->batches[shard] = (struct shard_batch *) calloc(1, sizeof *batch);
-        assert(batch);
-        batch->shard = shard;
-        batch->epoch = meta.epoch;
+    struct shard_batch **batch = &self->batches[shard];
+    if (!*batch) {
+        *batch = (struct shard_batch *) calloc(1, sizeof **batch);
+        assert(*batch);
+        (*batch)->shard = shard;
     }
-    *ret_batch = batch;
-    return OK;
+    return *batch;
 }
 
 /* The order of an append is that of the types; within one it stays as it is. */
@@ -141,23 +130,18 @@ static void batch_sort(struct shard_batch *batch, struct record_group ordered[])
     assert(count == batch->count);
 }
 
-static status_t batch_append(import_append_t *self, struct shard_batch *waiting)
+static status_t batch_append(import_append_t *self, struct shard_batch *batch)
 {
     static struct record_group ordered[BATCH_RECORDS_MAX];
-    batch_sort(waiting, ordered);
-    struct batch batch = {
-        .shard = waiting->shard,
-        .epoch = waiting->epoch,
-        .producer = self->producer,
-        .sequence = ++waiting->sequence,
-        .groups = ordered,
-        .count = waiting->count,
-    };
-    status_t status = ERR_OUTCOME_UNKNOWN;
-    for (int i = 0; status == ERR_OUTCOME_UNKNOWN && i < ATTEMPTS; i++)
-        status = journal_append(self->data_set->journal, &batch);
-    for (size_t i = 0; status == OK && i < batch.count; i++)
+    batch_sort(batch, ordered);
+    status_t status = appender_append(self->appender, batch->shard, ordered, batch->count);
+    if (status != OK)
+        return status;
+    for (size_t i = 0; status == OK && i < batch->count; i++)
         status = ordered[i].status;
+    if (status != OK)
+        log_error("import_append", "shard=%u status=%s reason=\"%s\"", batch->shard,
+                  status_name(status), status_text(status));
     return status;
 }
 
@@ -168,12 +152,8 @@ static status_t batch_flush(import_append_t *self, struct shard_batch *batch)
     if (!batch || batch->count == 0)
         return OK;
     status_t status = batch_append(self, batch);
-    if (status != OK) {
-        log_error("import_append", "shard=%u status=%s reason=\"%s\" detail=\"%s\"", batch->shard,
-                  status_name(status), status_text(status),
-                  journal_errmsg(self->data_set->journal));
+    if (status != OK)
         return status;
-    }
     batch->count = batch->records = batch->size = 0;
     buffer_clear(&batch->bytes);
     return self->appended(self->context, batch->shard);
@@ -188,13 +168,14 @@ static status_t batch_reserve(import_append_t *self, const struct import_applica
     unsigned shard = token_shard(application->token, application->token_length,
                                  (unsigned) self->data_set->config.shards);
     size_t size = GROUP_BYTES + RECORD_BYTES + text_length;
-    status_t status = batch_open(self, shard, ret_batch);
-    if (status == OK &&
-        ((*ret_batch)->records == BATCH_RECORDS_MAX || (*ret_batch)->size + size > BATCH_BYTES_MAX))
-        status = batch_flush(self, *ret_batch);
+    struct shard_batch *batch = batch_open(self, shard);
+    status_t status = OK;
+    if (batch->records == BATCH_RECORDS_MAX || batch->size + size > BATCH_BYTES_MAX)
+        status = batch_flush(self, batch);
     if (status == OK) {
-        (*ret_batch)->records++;
-        (*ret_batch)->size += size;
+        batch->records++;
+        batch->size += size;
+        *ret_batch = batch;
     }
     return status;
 }

@@ -3,7 +3,7 @@
  *
  *     lines ──add──▶ a batch for each shard ──append──▶ journal
  *
- * A producer of its own. Messages that follow each other in a chat share a group.
+ * Messages that follow each other in a chat share a group.
  * Until import_append_end() none of the applications is visible, and each is
  * replaced by the next import of its token.
  *
@@ -12,6 +12,7 @@
 #ifndef COMMANDS_IMPORT_APPEND_H
 #define COMMANDS_IMPORT_APPEND_H
 
+#include "commands/appender.h"
 #include "commands/data_set.h"
 #include "commands/import_check.h"
 #include "commands/transfer.h"
@@ -21,9 +22,9 @@ typedef struct import_append import_append_t;
 /* Called after each append to a shard. */
 typedef status_t import_appended_fn(void *context, unsigned shard);
 
-/* Borrows the data set. */
-import_append_t *import_append_new(data_set_t *data_set, import_appended_fn *appended,
-                                   void *context);
+/* Borrows data set and appender. */
+import_append_t *import_append_new(data_set_t *data_set, appender_t *appender,
+                                   import_appended_fn *appended, void *context);
 /* Accepts NULL; leaves *append_p NULL. */
 void import_append_destroy(import_append_t **append_p);
 

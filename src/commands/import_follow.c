@@ -5,11 +5,13 @@
 #include <stdlib.h>
 
 #include "commands/catch_up.h"
+#include "commands/wait.h"
 #include "common/text.h"
 #include "storage/reindex.h"
 
 struct import_follow {
     data_set_t *data_set;
+    bool shared;
     catch_up_t *catch_up;
     struct document *documents; /* of the entries at hand */
     size_t *starts;             /* of their bodies in `folded` */
@@ -22,6 +24,7 @@ import_follow_t *import_follow_new(data_set_t *data_set)
     import_follow_t *self = (import_follow_t *) calloc(1, sizeof *self);
     assert(self);
     self->data_set = data_set;
+    self->shared = data_set_shared(&data_set->config);
     self->catch_up = catch_up_new(data_set);
     return self;
 }
@@ -106,6 +109,8 @@ static status_t index_follow(import_follow_t *self, unsigned shard, const struct
         status = search_apply(self->data_set->search, shard, self->documents, self->count,
                               position);
     if (status == OK)
+        status = search_flush(self->data_set->search);
+    if (status == OK)
         status = store_position_set(self->data_set->store, FOLLOWER_INDEXING, shard, position);
     return status;
 }
@@ -127,8 +132,10 @@ static status_t index_start(import_follow_t *self, unsigned shard, const struct 
     if (!data_set->search)
         return OK;
     status_t status = search_position(data_set->search, shard, &position, &found);
-    if (status == OK && !found && stored->seq == 0)
-        return search_apply(data_set->search, shard, NULL, 0, stored);
+    if (status == OK && !found && stored->seq == 0) {
+        status = search_apply(data_set->search, shard, NULL, 0, stored);
+        return status == OK ? search_flush(data_set->search) : status;
+    }
     if (status != OK || (found && position_same_place(&position, stored)))
         return status;
     log_info("index_rebuild", "shard=%u reason=\"it does not stand where the store does\"", shard);
@@ -168,6 +175,8 @@ static status_t counting_start(import_follow_t *self, unsigned shard, const stru
 
 status_t import_follow_start(import_follow_t *self)
 {
+    if (self->shared)
+        return OK;
     status_t status = catch_up_all(self->catch_up);
     for (unsigned shard = 0; status == OK && shard < self->data_set->config.shards; shard++) {
         struct position stored;
@@ -195,8 +204,24 @@ static status_t shard_trim(import_follow_t *self, unsigned shard, uint64_t epoch
     return status;
 }
 
+/* The index of a running server must not be moved on by anybody else. */
+static status_t shared_follow(import_follow_t *self, unsigned shard)
+{
+    struct position position;
+    bool served = false;
+    status_t status = data_set_shard_served(self->data_set, shard, &served);
+    if (status != OK)
+        return failed(self, shard, status);
+    do
+        status = served ? OK : catch_up_step(self->catch_up, shard, &position);
+    while (status == OK && !served && self->catch_up->entries.count > 0);
+    return status;
+}
+
 status_t import_follow_shard(import_follow_t *self, unsigned shard)
 {
+    if (self->shared)
+        return shared_follow(self, shard);
     for (;;) {
         struct position position;
         status_t status = catch_up_step(self->catch_up, shard, &position);
@@ -210,4 +235,14 @@ status_t import_follow_shard(import_follow_t *self, unsigned shard)
         if (status != OK)
             return failed(self, shard, status);
     }
+}
+
+status_t import_follow_end(import_follow_t *self)
+{
+    status_t status = OK;
+    if (self->shared)
+        return wait_or_catch_up(self->catch_up);
+    for (unsigned shard = 0; status == OK && shard < self->data_set->config.shards; shard++)
+        status = import_follow_shard(self, shard);
+    return status;
 }

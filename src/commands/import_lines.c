@@ -76,7 +76,7 @@ status_t import_lines_open(const char *path, const char *folder, import_lines_t 
     } else if (status == OK) {
         int copy = spool(self, self->file, folder);
         if (copy < 0 || fstat(copy, &stat) < 0)
-            status = complain(path, "cannot be copied into the data folder");
+            status = complain(path, "cannot be copied into a file of its own");
         close(self->file);
         self->file = copy;
     }

@@ -113,16 +113,18 @@ int command_log(const struct config *config, int argc, char **argv)
         return 2;
     if (data_set_open(&without_search, DATA_SET_READ, &data_set) != OK)
         return 1;
-    status_t status = OK;
-    for (unsigned shard = 0; status == OK && shard < data_set->config.shards; shard++) {
+    status_t worst = OK;
+    for (unsigned shard = 0; shard < data_set->config.shards; shard++) {
         struct printing printing = {options[OPTION_LIMIT].number, options[OPTION_BODIES].given};
         if (options[OPTION_SHARD].given && options[OPTION_SHARD].number != shard)
             continue;
-        status = shard_print(data_set->journal, shard, options[OPTION_FROM].number, &printing);
+        status_t status = shard_print(data_set->journal, shard, options[OPTION_FROM].number,
+                                      &printing);
+        if (status != OK) /* another journal server may hold the rest */
+            log_error("log", "shard=%u status=%s reason=\"%s\" detail=\"%s\"", shard,
+                      status_name(status), status_text(status), journal_errmsg(data_set->journal));
+        worst = status == OK ? worst : status;
     }
-    if (status != OK)
-        log_error("log", "status=%s reason=\"%s\" detail=\"%s\"", status_name(status),
-                  status_text(status), journal_errmsg(data_set->journal));
     data_set_close(&data_set);
-    return status == OK ? 0 : 1;
+    return worst == OK ? 0 : 1;
 }

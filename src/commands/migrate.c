@@ -5,6 +5,7 @@
 #include "commands/command.h"
 #include "commands/data_set.h"
 #include "commands/options.h"
+#include "common/url.h"
 
 const char command_migrate_help[] =
     "confab migrate makes the data set if there is none, and brings the tables of the log,\n"
@@ -12,7 +13,11 @@ const char command_migrate_help[] =
     "starts. With --search=none it also takes indexing off, so that the log no longer waits\n"
     "for an index; the next start with an index makes that anew.\n"
     "\n"
-    "The server must be stopped.\n"
+    "Tables that are as they should be are left alone: only where some are to be made or\n"
+    "altered does the account of --store need the rights for that, here as in serve.\n"
+    "\n"
+    "On the embedded stack the server must be stopped. On the full stack older servers may\n"
+    "run while tables are made or altered; then restart each with the new version.\n"
     "\n"
     "Usage: confab migrate\n"
     "\n"
@@ -38,8 +43,10 @@ int command_migrate(const struct config *config, int argc, char **argv)
     if (data_set_open(config, DATA_SET_MAKE, &data_set) != OK)
         return 1;
     status_t status = data_set->search ? OK : indexing_remove(data_set);
+    char public[URL_PUBLIC_SIZE];
     if (status == OK)
-        printf("migrate: %s is up to date, %llu shard%s, %s index\n", config->data,
+        printf("migrate: %s is up to date, %llu shard%s, %s index\n",
+               config->data_used ? config->data : url_public(config->store, public),
                (unsigned long long) data_set->config.shards,
                data_set->config.shards == 1 ? "" : "s", data_set->search ? "with an" : "without");
     data_set_close(&data_set);

@@ -57,8 +57,10 @@ bool options_read(const char *command, int argc, char **argv, struct option opti
         }
         const char *value = NULL;
         struct option *option = word[1] == '-' ? option_find(word, options, count, &value) : NULL;
-        if (!option)
+        if (!option) {
+            word[strcspn(word, "=")] = 0; /* a setting spelled wrong may have a secret behind it */
             return complain(complaints, command, word, "is not an option");
+        }
         if (!value && option->kind != OPTION_SWITCH && i + 1 < argc)
             value = argv[++i];
         const char *wrong = option_set(option, value);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* rebuild.c - confab rebuild: a closed shard begins a new epoch. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "commands/command.h"
 #include "commands/data_set.h"
@@ -14,9 +15,14 @@ const char command_rebuild_help[] =
     "above every number that either of them knew. Messages that neither of them holds stay\n"
     "lost; their numbers count as deleted.\n"
     "\n"
-    "First make sure that these really are the folder and the files that you mean. The\n"
-    "server must be stopped, and nothing may be restored meanwhile. If this is broken off,\n"
-    "run it again. Where nothing is to be mended, nothing is touched.\n"
+    "First make sure that these really are the folder, the files or the servers that you\n"
+    "mean. Nothing may be restored meanwhile. If this is broken off, run it again. Where\n"
+    "nothing is to be mended, nothing is touched.\n"
+    "\n"
+    "On the embedded stack the server must be stopped. On the full stack servers go on\n"
+    "running: they refuse writes until it is done, then take them again by themselves. It\n"
+    "refuses to touch a shard that a running server follows without any trouble: then the\n"
+    "address of the journal or the store given to this command is wrong.\n"
     "\n"
     "Usage: confab rebuild [--shard=N]\n"
     "\n"
@@ -25,6 +31,8 @@ const char command_rebuild_help[] =
     "Exit: 0 done, or there was nothing to do; 1 could not; 2 called in the wrong way.\n"
     "\n"
     "Example: confab rebuild --data /var/lib/confab\n";
+
+enum { TRIES_MAX = 5, PAUSE_US = 500000 }; /* where somebody else rebuilds, too */
 
 static void step_print(void *context, const char *sentence)
 {
@@ -61,8 +69,13 @@ static status_t shard_rebuild(data_set_t *data_set, unsigned shard)
     const struct rebuild rebuild = {.say = step_print};
     struct rebuild_report report = {0};
     struct history_reason reason = {""};
-    status_t status = history_rebuild(data_set->journal, data_set->store, shard, &rebuild, &report,
-                                      &reason);
+    status_t status = ERR_CONFLICT;
+    for (int i = 0; status == ERR_CONFLICT && i < TRIES_MAX; i++) {
+        if (i > 0)
+            usleep(PAUSE_US);
+        status = history_rebuild(data_set->journal, data_set->store, shard, &rebuild, &report,
+                                 &reason);
+    }
     if (status == OK) {
         report_print(shard, &report);
     } else if (status == ERR_EXISTS) {
@@ -94,9 +107,11 @@ int command_rebuild(const struct config *config, int argc, char **argv)
         data_set_close(&data_set);
         return 2;
     }
-    for (unsigned shard = 0; status == OK && shard < shards; shard++)
-        if (!options[0].given || options[0].number == shard)
-            status = shard_rebuild(data_set, shard);
+    for (unsigned shard = 0; shard < shards; shard++)
+        if (!options[0].given || options[0].number == shard) {
+            status_t one = shard_rebuild(data_set, shard);
+            status = status == OK ? one : status;
+        }
     data_set_close(&data_set);
     return status == OK ? 0 : 1;
 }

@@ -8,13 +8,19 @@
 #include "commands/data_set.h"
 #include "commands/options.h"
 #include "commands/progress.h"
+#include "commands/reindex_anew.h"
+#include "common/text.h"
 
 const char command_reindex_help[] =
-    "confab reindex empties the search index and fills it from the store.\n"
+    "confab reindex makes the search index anew from the store.\n"
     "\n"
-    "The server must be stopped. A server does the same by itself when its index is lost or\n"
-    "cut off. If this is broken off, the index is not complete, and the next start or\n"
-    "reindex begins anew.\n"
+    "On Elasticsearch servers may run: a new index is made beside the one in use, follows\n"
+    "the log, and takes its place in one step at the end; only then the old one is removed.\n"
+    "If this is broken off, nothing has changed, and the next reindex cleans up.\n"
+    "\n"
+    "On the embedded stack the server must be stopped. If this is broken off, the index is\n"
+    "not complete, and the next start or reindex begins anew. A server does the same by\n"
+    "itself when its index is lost or cut off.\n"
     "\n"
     "Usage: confab reindex\n"
     "\n"
@@ -52,6 +58,14 @@ static status_t shard_reindex(data_set_t *data_set, unsigned shard, struct work 
     return status;
 }
 
+static status_t in_place(data_set_t *data_set, struct work *work)
+{
+    status_t status = OK;
+    for (unsigned shard = 0; status == OK && shard < data_set->config.shards; shard++)
+        status = shard_reindex(data_set, shard, work);
+    return status;
+}
+
 int command_reindex(const struct config *config, int argc, char **argv)
 {
     data_set_t *data_set;
@@ -61,13 +75,15 @@ int command_reindex(const struct config *config, int argc, char **argv)
     if (data_set_open(config, DATA_SET_WRITE, &data_set) != OK)
         return 1;
     status_t status = OK;
+    progress_start(&work.progress, "reindex", "documents");
     if (!data_set->search) {
         log_error("reindex", "search=none reason=\"there is no index to be made\"");
         status = ERR_CONFIG;
+    } else if (text_has_scheme(config->search, "sqlite")) {
+        status = in_place(data_set, &work);
+    } else {
+        status = reindex_anew(data_set, &work.progress, &work.before);
     }
-    progress_start(&work.progress, "reindex", "documents");
-    for (unsigned shard = 0; status == OK && shard < data_set->config.shards; shard++)
-        status = shard_reindex(data_set, shard, &work);
     progress_end(&work.progress);
     data_set_close(&data_set);
     if (status == OK)

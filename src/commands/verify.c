@@ -119,7 +119,7 @@ static status_t store_look(struct verify *verify, struct buffer *lines)
     status_t status = counting_stands(verify, &stands, before);
     if (status == OK)
         status = store_verify(verify->data_set->store, stands, line_collect, lines);
-    if (status == OK && stands && verify->served) {
+    if (status == OK && stands && verify->moving) {
         status = counting_stands(verify, &still, after);
         for (unsigned shard = 0; still && shard < verify->shards; shard++)
             still = position_same_place(&before[shard], &after[shard]);
@@ -229,11 +229,12 @@ int command_verify(const struct config *config, int argc, char **argv)
     struct verify verify = {.faults = 0};
     if (!options_none("verify", argc, argv))
         return 2;
-    verify.served = data_set_in_use(config);
     if (data_set_open(config, DATA_SET_READ, &verify.data_set) != OK)
         return 1;
     verify.shards = (unsigned) verify.data_set->config.shards;
-    status_t status = data_set_verify(&verify);
+    status_t status = data_set_served(verify.data_set, &verify.served);
+    verify.moving = verify.served || data_set_shared(config);
+    status = status == OK ? data_set_verify(&verify) : verify_failed(&verify, status);
     data_set_close(&verify.data_set);
     return status == OK && verify.faults == 0 ? 0 : 1;
 }

@@ -22,6 +22,7 @@ struct verify {
     data_set_t *data_set;
     unsigned shards;
     bool served; /* another process works on the data set */
+    bool moving; /* or one may begin to: a difference may be what it is doing */
     struct progress progress;
 
     /* What was found. */
@@ -49,15 +50,10 @@ MUST_CHECK status_t verify_index(struct verify *verify);
 
 /* ---- differences between index and store ---- */
 
-enum { HASH_BYTES = 16 };
-
-/* What one side holds of a message: the hash is of the folded body. */
+/* What one side holds of a message: the hash is search_hash() of the folded body. */
 struct sighting {
-    uint64_t application_id, chat, number, seq;
-    uint8_t hash[HASH_BYTES];
+    uint64_t application_id, chat, number, seq, hash;
 };
-
-void verify_hash(const char *folded, size_t length, uint8_t ret_hash[HASH_BYTES]);
 
 typedef struct verify_doubts verify_doubts_t;
 

@@ -85,7 +85,7 @@ static void store_sighted(void *looking_p, const struct scan_message *message)
     text_fold_append(buffer, message->body, message->body_length);
     looking->found = true;
     looking->sighting.seq = message->seq;
-    verify_hash(buffer->data, buffer->length, looking->sighting.hash);
+    looking->sighting.hash = search_hash(buffer->data ? buffer->data : "", buffer->length);
 }
 
 static status_t store_look(verify_doubts_t *self, const struct doubt *doubt,
@@ -96,7 +96,7 @@ static status_t store_look(verify_doubts_t *self, const struct doubt *doubt,
                                     doubt->chat, &doubt->number, 1, store_sighted, looking);
 }
 
-static void index_sighted(void *looking_p, const struct document *document)
+static void index_sighted(void *looking_p, const struct indexed *document)
 {
     struct looking *looking = (struct looking *) looking_p;
     const struct doubt *doubt = looking->doubt;
@@ -105,8 +105,7 @@ static void index_sighted(void *looking_p, const struct document *document)
         return; /* the next one, as there is none */
     looking->found = true;
     looking->sighting.seq = document->seq;
-    verify_hash(document->folded ? document->folded : "", document->folded_length,
-                looking->sighting.hash);
+    looking->sighting.hash = document->hash;
 }
 
 static status_t index_look(verify_doubts_t *self, const struct doubt *doubt,
@@ -120,7 +119,7 @@ static status_t index_look(verify_doubts_t *self, const struct doubt *doubt,
 
 static bool sighting_same(const struct sighting *a, const struct sighting *b)
 {
-    return a->seq == b->seq && memcmp(a->hash, b->hash, HASH_BYTES) == 0;
+    return a->seq == b->seq && a->hash == b->hash;
 }
 
 /* ---- the steps ---- */

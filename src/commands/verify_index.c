@@ -6,15 +6,14 @@
  * same is a doubt, since both may move while they are walked over.
  */
 #include <assert.h>
-#include <sodium.h>
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include "commands/verify.h"
 #include "common/text.h"
 #include "storage/store_scan.h"
 
-enum { SLICE = 2000 };
+enum { SLICE = 2000, LOOKS = 10, LOOK_US = 200000 };
 
 /* One of the two walks. */
 struct side {
@@ -37,12 +36,20 @@ struct comparison {
     uint64_t not_reached; /* messages */
 };
 
-void verify_hash(const char *folded, size_t length, uint8_t ret_hash[HASH_BYTES])
-{
-    crypto_generichash(ret_hash, HASH_BYTES, (const unsigned char *) folded, length, NULL, 0);
-}
-
 /* ---- how far the index got ---- */
+
+/* An index that was made a moment ago may not be ready to be read. */
+static status_t position_read(const struct verify *verify, unsigned shard,
+                              struct position *ret_position, bool *ret_found)
+{
+    search_t *search = verify->data_set->search;
+    status_t status = search_position(search, shard, ret_position, ret_found);
+    for (int i = 0; status == ERR_SEARCH && verify->moving && i < LOOKS; i++) {
+        usleep(LOOK_US);
+        status = search_position(search, shard, ret_position, ret_found);
+    }
+    return status;
+}
 
 static status_t reach_read(struct comparison *self, unsigned shard)
 {
@@ -53,7 +60,7 @@ static status_t reach_read(struct comparison *self, unsigned shard)
     status_t status = store_position(data_set->store, FOLLOWER_PERSISTENCE, shard, &stored,
                                      &found_stored);
     if (status == OK)
-        status = search_position(data_set->search, shard, &position, &found);
+        status = position_read(verify, shard, &position, &found);
     if (!found && found_stored && stored.seq == 0) { /* a new data set: nothing is to be indexed */
         position = stored;
         found = true;
@@ -101,10 +108,10 @@ static void store_sighted(void *self_p, const struct scan_message *message)
     };
     buffer_clear(&self->folded);
     text_fold_append(&self->folded, message->body, message->body_length);
-    verify_hash(self->folded.data, self->folded.length, sighting->hash);
+    sighting->hash = search_hash(self->folded.data ? self->folded.data : "", self->folded.length);
 }
 
-static void index_sighted(void *self_p, const struct document *document)
+static void index_sighted(void *self_p, const struct indexed *document)
 {
     struct comparison *self = (struct comparison *) self_p;
     struct sighting *sighting = &self->index.sightings[self->index.count++];
@@ -114,8 +121,8 @@ static void index_sighted(void *self_p, const struct document *document)
         .chat = document->chat,
         .number = document->number,
         .seq = document->seq,
+        .hash = document->hash,
     };
-    verify_hash(document->folded ? document->folded : "", document->folded_length, sighting->hash);
 }
 
 /* *ret_sighting NULL: the walk is over. A slice may come back empty. */
@@ -165,8 +172,7 @@ static status_t message_compare(struct comparison *self, const struct sighting *
     const struct reach *reach = reach_of(self, sighting);
     if (!reach->usable)
         return OK;
-    if (stored && indexed && stored->seq == indexed->seq &&
-        memcmp(stored->hash, indexed->hash, HASH_BYTES) == 0)
+    if (stored && indexed && stored->seq == indexed->seq && stored->hash == indexed->hash)
         return OK;
     if (stored && stored->seq > reach->seq) {
         self->not_reached++;

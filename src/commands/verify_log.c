@@ -116,7 +116,7 @@ static status_t position_holds(const struct verify *verify, const char *follower
         if (status != OK || *ret_holds)
             break;
         status = position_read(verify, follower, shard, &again, ret_found);
-        if (status != OK || !verify->served || position_same_place(&again, ret_position))
+        if (status != OK || !verify->moving || position_same_place(&again, ret_position))
             break;
         *ret_position = again;
         usleep(LOOK_US);

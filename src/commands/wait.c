@@ -6,7 +6,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-enum { WAIT_US = 30000000, LOOK_US = 20000 };
+enum { WAIT_US = 30000000, LOOK_US = 20000 }; /* without any progress */
 
 static bool reached(const struct journal_meta *meta, const struct position *position, bool found)
 {
@@ -31,29 +31,61 @@ static status_t failed(const data_set_t *data_set, unsigned shard, status_t stat
     return status;
 }
 
-static status_t shard_wait(data_set_t *data_set, unsigned shard, int64_t until_us)
+/* A server that lives does it: two would be in each other's way. */
+static status_t step_unserved(catch_up_t *catch_up, unsigned shard, bool *ret_moved)
 {
-    struct journal_meta meta = {0};
+    bool served = false;
     struct position position;
-    bool found = false;
+    status_t status = data_set_shard_served(catch_up->data_set, shard, &served);
+    if (status != OK || served)
+        return status;
+    status = catch_up_step(catch_up, shard, &position);
+    *ret_moved = status == OK && catch_up->entries.count > 0;
+    return status;
+}
+
+/* catch_up NULL: somebody else moves the store. */
+static status_t shard_wait(data_set_t *data_set, catch_up_t *catch_up, unsigned shard)
+{
+    int64_t until_us = clock_monotonic_us() + WAIT_US;
+    struct journal_meta meta = {0};
+    struct position position = {0};
     status_t status = head_read(data_set, shard, &meta);
-    while (status == OK) {
+    for (uint64_t before = 0; status == OK; before = position.seq) {
+        bool found = false, moved = false;
         status = store_position(data_set->store, FOLLOWER_PERSISTENCE, shard, &position, &found);
         if (status != OK || reached(&meta, &position, found))
             break;
-        if (clock_monotonic_us() >= until_us)
+        if (position.seq != before)
+            until_us = clock_monotonic_us() + WAIT_US;
+        else if (clock_monotonic_us() >= until_us)
             status = ERR_STORE_BEHIND;
-        usleep(LOOK_US);
+        if (status == OK && catch_up)
+            status = step_unserved(catch_up, shard, &moved);
+        if (!moved)
+            usleep(LOOK_US);
     }
     return failed(data_set, shard, status);
 }
 
 status_t wait_for_store(data_set_t *data_set)
 {
-    int64_t until_us = clock_monotonic_us() + WAIT_US;
     status_t status = OK;
     for (unsigned shard = 0; status == OK && shard < data_set->config.shards; shard++)
-        status = shard_wait(data_set, shard, until_us);
+        status = shard_wait(data_set, NULL, shard);
+    return status;
+}
+
+status_t wait_or_catch_up_shard(catch_up_t *catch_up, unsigned shard)
+{
+    return shard_wait(catch_up->data_set, catch_up, shard);
+}
+
+status_t wait_or_catch_up(catch_up_t *catch_up)
+{
+    status_t status = OK;
+    for (unsigned shard = 0; status == OK && shard < catch_up->data_set->config.shards; shard++)
+        status = wait_or_catch_up_shard(catch_up, shard);
     return status;
 }
 

@@ -1,6 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 #include "common/actor.h"
 
+#include "common/message.h"
+#include "common/text.h"
+
+bool actor_shares(const struct config *config)
+{
+    return text_has_scheme(config->store, "mysql");
+}
+
+void actor_endpoint(char ret_endpoint[ENDPOINT_SIZE], const char *endpoint,
+                    const struct actor_args *args)
+{
+    if (args->servers > 1)
+        snprintf(ret_endpoint, ENDPOINT_SIZE, SERVER_ENDPOINT_FORMAT, endpoint, args->server);
+    else
+        snprintf(ret_endpoint, ENDPOINT_SIZE, "%s", endpoint);
+}
+
 zactor_t *actor_start(zactor_fn *function, const void *args, status_t *ret_status)
 {
     /* zactor_new() waits for the actor's first signal but drops its value, so

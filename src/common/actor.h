@@ -12,11 +12,22 @@
 #include "common/config.h"
 #include "common/status.h"
 
-/* What every actor is given. */
+/* What every actor is given; what is left out is 0. */
 struct actor_args {
     const struct config *config;
-    uint64_t run; /* this life of the embedded journal */
+    uint64_t run;     /* this life of the embedded journal */
+    unsigned servers; /* how many the journal has, by journal_servers(); 0: one */
+    unsigned server;  /* numbering_actor(): for the shards of which of them, from 0 */
 };
+
+/* Whether other processes may serve the same data set: its store is a server. */
+bool actor_shares(const struct config *config);
+
+enum { ENDPOINT_SIZE = 64 };
+/* Where the numbering actor of args->server binds: `endpoint` itself, or, if the journal
+ * has several servers, one of SERVER_ENDPOINT_FORMAT. */
+void actor_endpoint(char ret_endpoint[ENDPOINT_SIZE], const char *endpoint,
+                    const struct actor_args *args);
 
 /* Starts the actor and waits until it is ready. NULL: it did not start, and its
  * thread has ended; *ret_status says why. `args` must outlive the actor.

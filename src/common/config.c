@@ -10,6 +10,7 @@
 
 #include "common/buffer.h"
 #include "common/text.h"
+#include "common/url.h"
 
 enum kind { KIND_TEXT, KIND_ADDRESS, KIND_NUMBER, KIND_DURATION, KIND_SIZE, KIND_LEVEL };
 
@@ -29,7 +30,11 @@ static const struct setting settings[] = {
 #undef CONFIG_ROW
 };
 
-enum { SETTING_COUNT = sizeof settings / sizeof *settings, NAME_SIZE = 64 };
+enum {
+    SETTING_COUNT = sizeof settings / sizeof *settings,
+    NAME_SIZE = 64,
+    SHARDS_SERVED = 8, /* of a log that is a server */
+};
 
 /* The name as a flag (counts-flush) or a variable (CONFAB_COUNTS_FLUSH). */
 static const char *name_as_flag(const char *name, char flag[NAME_SIZE])
@@ -313,24 +318,41 @@ static void url_complete(const char **url, const char *data, const char *file, c
     *url = *owned;
 }
 
-/* SQLite would take an empty name, or one such as ":memory:", for a file of its own
- * for each connection. */
-static bool url_names_file(const char *name, const char *url, FILE *complaints)
+static bool url_good(const char *name, const char *url, const char *why, FILE *complaints)
 {
-    if (!text_has_scheme(url, "sqlite"))
-        return true;
-    const char *path = url + strlen("sqlite:");
-    if (*path && *path != ':')
-        return true;
-    fprintf(complaints, "confab: %s: '%.64s' does not name a file\n", name, url);
-    return false;
+    char public[URL_PUBLIC_SIZE];
+    if (why)
+        fprintf(complaints, "confab: %s: '%s' %s\n", name, url_public(url, public), why);
+    return !why;
 }
 
 static bool urls_check(const struct config *config, FILE *complaints)
 {
-    return url_names_file("journal", config->journal, complaints) &&
-           url_names_file("store", config->store, complaints) &&
-           url_names_file("search", config->search, complaints);
+    const char *journal = config->journal, *store = config->store, *search = config->search;
+    return url_good("journal", journal, url_check_journal(journal), complaints) &&
+           url_good("store", store, url_check_store(store), complaints) &&
+           url_good("search", search, url_check_search(search), complaints) &&
+           url_good("search", search, url_check_together(journal, store, search), complaints);
+}
+
+static bool rebuild_check(const struct config *config, FILE *complaints)
+{
+    bool good = strcmp(config->rebuild, "manual") == 0 || strcmp(config->rebuild, "auto") == 0;
+    if (!good)
+        fprintf(complaints, "confab: rebuild is manual or auto, not '%.64s'\n", config->rebuild);
+    return good;
+}
+
+/* What depends on other settings. */
+static void config_complete(struct config *config)
+{
+    config->data_used = !*config->journal || !*config->store || !*config->search;
+    url_complete(&config->journal, config->data, "journal.db", &config->owned[0]);
+    url_complete(&config->store, config->data, "store.db", &config->owned[1]);
+    url_complete(&config->search, config->data, "search.db", &config->owned[2]);
+    config->shards_chosen = config->shards > 0;
+    if (!config->shards_chosen)
+        config->shards = text_has_scheme(config->journal, "sqlite") ? 1 : SHARDS_SERVED;
 }
 
 status_t config_load(int *argc, char **argv, char **environment, FILE *complaints,
@@ -338,26 +360,23 @@ status_t config_load(int *argc, char **argv, char **environment, FILE *complaint
 {
     struct config config = {0};
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        bool good = setting_set(&config, &settings[i], settings[i].standard, "default", complaints);
-        assert(good);
+        bool set = setting_set(&config, &settings[i], settings[i].standard, "default", complaints);
+        assert(set);
     }
     const char *file = environment_value(environment, "CONFAB_CONFIG");
-    if (!flags_load(NULL, argc, argv, &file, complaints) ||
-        (file && !file_load(&config, file, complaints)) ||
-        !environment_load(&config, environment, complaints) ||
-        !flags_load(&config, argc, argv, &file, complaints) || !urls_check(&config, complaints)) {
+    bool good = flags_load(NULL, argc, argv, &file, complaints) &&
+                (!file || file_load(&config, file, complaints)) &&
+                environment_load(&config, environment, complaints) &&
+                flags_load(&config, argc, argv, &file, complaints) &&
+                rebuild_check(&config, complaints);
+    if (good) {
+        config_complete(&config);
+        good = urls_check(&config, complaints);
+    }
+    if (!good) {
         config_free(&config);
         return ERR_CONFIG;
     }
-    if (strcmp(config.rebuild, "manual") != 0 && strcmp(config.rebuild, "auto") != 0) {
-        fprintf(complaints, "confab: rebuild is manual or auto, not '%.64s'\n", config.rebuild);
-        config_free(&config);
-        return ERR_CONFIG;
-    }
-    config.data_used = !*config.journal || !*config.store || !*config.search;
-    url_complete(&config.journal, config.data, "journal.db", &config.owned[0]);
-    url_complete(&config.store, config.data, "store.db", &config.owned[1]);
-    url_complete(&config.search, config.data, "search.db", &config.owned[2]);
     *ret_config = config;
     return OK;
 }

@@ -27,12 +27,15 @@
     X(admin, ADDRESS, "", 0, 0, "second address for /healthz, /readyz and /metrics")             \
     X(data, TEXT, "./confab-data", 0, 0, "folder of the embedded stack; locked while served")    \
     X(journal, TEXT, "", 0, 0,                                                                   \
-      "where the log is: sqlite:PATH; default: sqlite in the data folder")                       \
-    X(store, TEXT, "", 0, 0, "where messages are kept: sqlite:PATH; default as above")           \
-    X(search, TEXT, "", 0, 0, "search index: sqlite:PATH, or none; default as above")            \
+      "the log: redis://[:password@]host:port[/db][,...] or sqlite:PATH; default: in data")      \
+    X(store, TEXT, "", 0, 0,                                                                     \
+      "messages: mysql://user:password@host:port/database or sqlite:PATH; default: in data")     \
+    X(search, TEXT, "", 0, 0,                                                                    \
+      "index: http(s)://[user:password@]host:port/index, sqlite:PATH or none; default: in data") \
     X(api_key, TEXT, "", 0, 0, "Bearer key that every request must show; empty: open")           \
     X(threads, NUMBER, "256", 8, 4096, "HTTP connections served at once")                        \
-    X(shards, NUMBER, "1", 1, SHARDS_MAX, "shards of the log; fixed when a data set is made")    \
+    X(shards, NUMBER, "0", 0, SHARDS_MAX,                                                        \
+      "shards of the log, fixed when a data set is made; 0: 8, or 1 if the log is SQLite")       \
     X(deadline, DURATION, "2s", 100, 60000, "how long a request may wait for the actors")        \
     X(counts_flush, DURATION, "10s", 1000, 3600000, "how often counts are written")              \
     X(max_body, SIZE, "1M", 1024, 1 << 30, "largest request body")                               \
@@ -55,6 +58,7 @@ struct config {
     CONFIG_LIST(CONFIG_FIELD)
 #undef CONFIG_FIELD
     bool data_used;             /* at least one of the three is in the data folder */
+    bool shards_chosen;         /* the number of shards was said, not left to us */
     char *file_text, *owned[3]; /* what texts may point into */
 };
 

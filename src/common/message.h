@@ -27,6 +27,9 @@
 /* Where wake-ups are published. */
 #define WAKE_NUMBERING_ENDPOINT "inproc://wake-numbering"
 #define WAKE_PERSISTENCE_ENDPOINT "inproc://wake-persistence"
+/* With several journal servers each has a numbering actor of its own: NUMBERING_ENDPOINT
+ * and WAKE_NUMBERING_ENDPOINT with this behind them, and the server's number, from 0. */
+#define SERVER_ENDPOINT_FORMAT "%s-%u"
 
 enum {
     PROTOCOL_VERSION = 1,

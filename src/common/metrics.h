@@ -20,6 +20,8 @@
     X(APPENDS_FAILED, "confab_appends_failed_total", "Batches that the journal did not take")      \
     X(RECORDS_STORED, "confab_records_stored_total", "Records applied to the store")               \
     X(RECORDS_INDEXED, "confab_records_indexed_total", "Records applied to the search index")      \
+    X(DOCUMENTS_REFUSED, "confab_documents_refused_total",                                         \
+      "Documents that the search index refused as bad data")                                       \
     X(RECORDS_DEAD, "confab_records_dead_total", "Records put aside as bad data")                  \
     X(READS_PARKED, "confab_reads_parked_total", "Reads that waited for the store")
 

@@ -6,8 +6,9 @@
 #include "http/response.h"
 #include "http/traffic.h"
 
-/* Who asks for the state wants to hear something soon, whatever is stuck. */
-enum { STATE_WAIT_US = 500000 };
+/* Who asks for the state wants to hear something soon, whatever is stuck; but a server that
+ * hangs is only known to be away after a time-out, and the others are to be told of. */
+enum { STATE_WAIT_US = 2500000 };
 
 /* Nothing works, as far as anybody knows. */
 static const struct state state_unknown;

@@ -54,7 +54,8 @@ static struct position position_first(const struct journal_meta *meta)
     };
 }
 
-/* Registers who is not registered yet, where persistence stands. */
+/* Registers who is not registered yet, where persistence stands. A twin that did so
+ * in between may have moved on: what it wrote stays. */
 static status_t rows_make(const struct situation *situation, bool indexing)
 {
     const char *const followers[] = {FOLLOWER_PERSISTENCE, FOLLOWER_COUNTING, FOLLOWER_INDEXING};
@@ -66,8 +67,10 @@ static status_t rows_make(const struct situation *situation, bool indexing)
         bool found = false;
         status = store_position(situation->store, followers[i], situation->shard, &row, &found);
         if (status == OK && !found)
-            status = store_position_set(situation->store, followers[i], situation->shard,
+            status = store_position_add(situation->store, followers[i], situation->shard,
                                         &position);
+        if (status == ERR_EXISTS)
+            status = OK;
     }
     return history_store(situation, status);
 }
@@ -115,6 +118,21 @@ static status_t make_check(const struct situation *situation, const struct data_
     return OK;
 }
 
+/* Loads both sides and checks them. A journal that was written to without a row is
+ * looked at twice: a twin may have made the row and appended between the two looks. */
+static status_t make_load(struct situation *situation, const struct data_set *data_set)
+{
+    status_t status = OK;
+    for (int i = 0; i < 2; i++) {
+        status = situation_load(situation);
+        if (status == OK)
+            status = make_check(situation, data_set);
+        if (status != ERR_CLOSED || situation->row_found)
+            break;
+    }
+    return status;
+}
+
 status_t history_make(journal_t *journal, store_t *store, unsigned shard,
                       const struct data_set *data_set, bool indexing,
                       struct history_reason *ret_reason)
@@ -122,35 +140,42 @@ status_t history_make(journal_t *journal, store_t *store, unsigned shard,
     assert(data_set->id != 0 && shard < data_set->shards && data_set->shards <= SHARDS_MAX);
     struct situation situation = {
         .journal = journal, .store = store, .shard = shard, .reason = ret_reason};
-    status_t status = situation_load(&situation);
-    if (status == OK)
-        status = make_check(&situation, data_set);
-    if (status == OK && !situation.meta_found)
+    status_t status = make_load(&situation, data_set);
+    if (status == OK && !situation.meta_found) {
         status = meta_make(&situation, data_set);
+        if (status == OK) /* a twin may have made another one */
+            status = make_load(&situation, data_set);
+    }
     if (status == OK && !situation.data_set_found) {
         status = store_data_set_create(store, data_set->id, data_set->shards);
         status = history_store(&situation, status == ERR_EXISTS ? OK : status);
         if (status == OK)
-            status = situation_load(&situation); /* a twin may have made another one */
-        if (status == OK)
-            status = make_check(&situation, data_set);
+            status = make_load(&situation, data_set); /* likewise */
     }
     return status == OK ? rows_make(&situation, indexing) : status;
 }
 
 /* ---- check ---- */
 
-/* Is what the caller itself appended last still there? */
+static bool own_tells(const struct journal_meta *meta, const struct position *own)
+{
+    return own && own->epoch == meta->epoch && own->seq >= meta->first_seq;
+}
+
+/* Is what the caller itself appended last still there? Nobody knows once it has been
+ * trimmed away, which may happen between two questions. */
 static status_t own_judge(const struct situation *situation, const struct position *own,
                           enum fit *fit)
 {
-    const struct journal_meta *meta = &situation->meta;
-    if (!own || own->epoch != meta->epoch || own->seq < meta->first_seq)
-        return OK;
-    bool holds = false;
-    status_t status = history_journal(
-        situation, journal_holds(situation->journal, situation->shard, own, &holds));
-    if (status == OK && !holds) {
+    struct journal_meta meta = situation->meta;
+    bool holds = true, found = true;
+    status_t status = OK;
+    if (own_tells(&meta, own))
+        status = journal_holds(situation->journal, situation->shard, own, &holds);
+    if (status == OK && !holds)
+        status = journal_meta(situation->journal, situation->shard, &meta, &found);
+    status = history_journal(situation, status);
+    if (status == OK && !holds && found && own_tells(&meta, own)) {
         *fit = JOURNAL_LOST;
         history_say(situation->reason, OK,
                     "Shard %u: the entry at %llu, which this server appended, is no longer in the "

@@ -85,9 +85,11 @@ struct rebuild {
 };
 
 /* Makes a closed shard, or one that history_check() would close, whole again, in a
- * new epoch; the server is stopped. After a crash the shard is still closed, and a
- * second call completes the work. ERR_EXISTS: there is nothing to rebuild, nothing
- * was touched. ERR_CONFLICT: somebody else moves the positions or rebuilds.
+ * new epoch. Servers may run beside it, if none of them follows the shard without
+ * trouble (it waits until the last lease is over, two seconds or so). After a crash
+ * the shard is still closed, and a second call completes the work. ERR_EXISTS: there
+ * is nothing to rebuild, nothing was touched. ERR_CONFLICT: somebody else moves the
+ * positions or rebuilds, or a server follows the shard: the address is wrong.
  * ERR_CORRUPT: an entry of the log cannot be read. ERR_JOURNAL, ERR_STORE,
  * ERR_CONFIG (neither side holds a data set, or the shards do not fit together). */
 MUST_CHECK status_t history_rebuild(journal_t *journal, store_t *store, unsigned shard,

@@ -135,8 +135,8 @@ static status_t hole_jump(struct drain *drain)
         status = store_position_move(situation->store, FOLLOWER_PERSISTENCE, situation->shard,
                                      &situation->row, &to);
     else
-        status = store_position_set(situation->store, FOLLOWER_PERSISTENCE, situation->shard, &to);
-    if (status == ERR_CONFLICT)
+        status = store_position_add(situation->store, FOLLOWER_PERSISTENCE, situation->shard, &to);
+    if (status == ERR_CONFLICT || status == ERR_EXISTS)
         return history_say(situation->reason, ERR_CONFLICT,
                            "Another process moves the store's position.");
     if (status == OK) {

@@ -17,13 +17,14 @@
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "storage/history_internal.h"
 
 /* So far above every old seq begins a new epoch; nobody gives out as many unseen. */
 #define BASE_GAP (UINT64_C(1) << 32)
 
-enum { SENTENCE_SIZE = 256 };
+enum { SENTENCE_SIZE = 256, LEASE_STEP_US = 100 * 1000 };
 
 void rebuilding_tell(const struct rebuilding *self, const char *format, ...)
 {
@@ -114,8 +115,8 @@ static status_t rebuild_move(struct rebuilding *self, const struct position *to)
         status = store_position_move(situation->store, FOLLOWER_PERSISTENCE, situation->shard,
                                      &situation->row, to);
     else
-        status = store_position_set(situation->store, FOLLOWER_PERSISTENCE, situation->shard, to);
-    if (status == ERR_CONFLICT)
+        status = store_position_add(situation->store, FOLLOWER_PERSISTENCE, situation->shard, to);
+    if (status == ERR_CONFLICT || status == ERR_EXISTS)
         return history_say(situation->reason, ERR_CONFLICT,
                            "Another process moves the store's position.");
     if (status == OK)
@@ -199,6 +200,34 @@ static status_t rebuild_needed(struct rebuilding *self)
                        "Shard %u is whole: there is nothing to rebuild.", situation->shard);
 }
 
+/* A persistence that renews its lease has a journal in which all is well: it is
+ * another one than this. One that is cut off or closed does not renew it. */
+static status_t rebuild_alone(const struct rebuilding *self)
+{
+    const struct situation *situation = &self->situation;
+    int64_t first = 0;
+    for (int waited_us = 0;; waited_us += LEASE_STEP_US) {
+        int64_t until = 0, now = 0;
+        status_t status = store_lease_until(situation->store, FOLLOWER_PERSISTENCE,
+                                            situation->shard, &until, &now);
+        if (status != OK)
+            return history_store(situation, status);
+        if (until <= now)
+            return OK;
+        if (waited_us == 0) {
+            first = until;
+            rebuilding_tell(self, "Waiting until no server follows shard %u.", situation->shard);
+        }
+        if (until != first || waited_us > LEASE_US + LEASE_US / 4)
+            return history_say(situation->reason, ERR_CONFLICT,
+                               "Shard %u is followed by a running server that has no trouble with "
+                               "it: the address of the journal or the store given here is another "
+                               "than that server's. If a server has just been started, try again.",
+                               situation->shard);
+        usleep(LEASE_STEP_US);
+    }
+}
+
 status_t history_rebuild(journal_t *journal, store_t *store, unsigned shard,
                          const struct rebuild *rebuild, struct rebuild_report *ret_report,
                          struct history_reason *ret_reason)
@@ -220,6 +249,8 @@ status_t history_rebuild(journal_t *journal, store_t *store, unsigned shard,
     bool resumes = status == OK && rebuild_resumes(situation);
     if (status == OK && !resumes)
         status = rebuild_needed(&self);
+    if (status == OK)
+        status = rebuild_alone(&self);
     if (status != OK)
         return status;
 

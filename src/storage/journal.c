@@ -12,9 +12,9 @@
 #include "common/text.h"
 #include "storage/journal_adapter.h"
 
-enum { ADAPTERS_MAX = 4 };
+enum { ADAPTERS_MAX = 5 };
 
-static const struct journal_adapter *adapters[ADAPTERS_MAX] = {&journal_sqlite};
+static const struct journal_adapter *adapters[ADAPTERS_MAX] = {&journal_sqlite, &journal_redis};
 
 /* A failed journal_open() leaves no handle that could keep the words. */
 static _Thread_local char open_errmsg[JOURNAL_ERRMSG_SIZE];
@@ -82,6 +82,26 @@ status_t journal_fail(journal_t *journal, status_t status, const char *format, .
     vsnprintf(journal->errmsg, sizeof journal->errmsg, format, arguments);
     va_end(arguments);
     return status;
+}
+
+unsigned journal_servers(const journal_t *journal)
+{
+    return journal->adapter->servers ? journal->adapter->servers(journal) : 1;
+}
+
+bool journal_server_of(journal_t *journal, unsigned shard, unsigned *ret_server)
+{
+    assert(shard < SHARDS_MAX && ret_server);
+    if (journal->adapter->server_of)
+        return journal->adapter->server_of(journal, shard, ret_server);
+    *ret_server = 0;
+    return true;
+}
+
+status_t journal_advice(journal_t *journal, void (*say)(void *context, const char *sentence),
+                        void *context)
+{
+    return journal->adapter->advice ? journal->adapter->advice(journal, say, context) : OK;
 }
 
 uint64_t journal_random(void)
@@ -163,9 +183,9 @@ static void batch_assert(const struct batch *batch)
     assert(batch->count == 1 || (records <= BATCH_RECORDS_MAX && bytes <= BATCH_BYTES_MAX));
 }
 
-status_t journal_append(journal_t *journal, struct batch *batch)
+static void batch_clear(struct batch *batch)
 {
-    batch_assert(batch);
+    batch->status = ERR_JOURNAL;
     for (size_t i = 0; i < batch->count; i++) {
         struct record_group *group = &batch->groups[i];
         group->status = ERR_JOURNAL;
@@ -174,12 +194,32 @@ status_t journal_append(journal_t *journal, struct batch *batch)
         group->time = 0;
         group->result_token_length = 0;
     }
-    status_t status = journal->adapter->append(journal, batch);
-    for (size_t i = 0; status == OK && i < batch->count; i++) {
+}
+
+/* What only an adapter could have got wrong. */
+static void answers_assert(const struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
         const struct record_group *group = &batch->groups[i];
         assert(group->status != ERR_JOURNAL);
         assert((group->type != RECORD_CHAT_CREATED && group->type != RECORD_MESSAGE_CREATED) ||
                (group->status == OK) == (group->first_number > 0));
+    }
+}
+
+status_t journal_append(journal_t *journal, struct batch batches[], size_t count)
+{
+    status_t status = OK;
+    for (size_t i = 0; i < count; i++) {
+        batch_assert(&batches[i]);
+        batch_clear(&batches[i]);
+    }
+    journal->adapter->append(journal, batches, count);
+    for (size_t i = 0; i < count; i++) {
+        if (batches[i].status == OK)
+            answers_assert(&batches[i]);
+        else if (status == OK)
+            status = batches[i].status;
     }
     return status;
 }

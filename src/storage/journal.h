@@ -52,8 +52,7 @@ bool journal_server_of(journal_t *journal, unsigned shard, unsigned *ret_server)
 /* Settings of the journal's servers under which what was acknowledged may be lost or
  * refused: one sentence at a time, with what to do. ERR_JOURNAL: could not be asked. */
 MUST_CHECK status_t journal_advice(journal_t *journal,
-                                   void (*say)(void *context, const char *sentence),
-                                   void *context);
+                                   void (*say)(void *context, const char *sentence), void *context);
 
 /* 63 random bits, never 0: runs, marks, producers, data sets. */
 uint64_t journal_random(void);
@@ -124,10 +123,13 @@ struct batch {
     uint64_t producer, sequence; /* 1, 2, 3... for each producer and shard */
     struct record_group *groups; /* in the order of enum record_type; imports alone */
     size_t count;
+    status_t status;   /* ret */
     uint64_t last_seq; /* ret: of the shard after the call */
 };
 
-/* Makes the batch durable as one entry. OK: each group has its own status:
+/* Makes each batch durable as one entry of its shard; they are of different shards,
+ * and those of one server go in one round trip. Each has its own status; returned is
+ * OK, or the first that is not. OK: each group of the batch has its own status:
  *   ERR_APPLICATION_NOT_FOUND  never there, deleted, or being imported; deletions of a deleted
  *                              application are OK and write nothing
  *   ERR_CHAT_NOT_FOUND         likewise for a chat
@@ -138,13 +140,13 @@ struct batch {
  *   ERR_OVERLOADED             all 2^32 numbers below it have been given
  *   ERR_DATA                   an import's numbers do not ascend, or are 2^32 or more
  * The producer's last sequence again: the stored reply, nothing is written. Any
- * other result means that this call wrote nothing, now or later, but for
+ * other result means that this call wrote nothing of the batch, now or later, but for
  * ERR_OUTCOME_UNKNOWN (send the same batch again, or give it up for ever):
  * ERR_EPOCH, ERR_CLOSED, ERR_UNCHECKED, ERR_BACKLOG_FULL, ERR_JOURNAL,
  * ERR_SEQUENCE (lower, or a gap: history was lost; the shard is closed then).
  * Of an earlier call of the same batch whose outcome is unknown they say nothing:
  * after it only OK, or giving up, settles the batch. */
-MUST_CHECK status_t journal_append(journal_t *journal, struct batch *batch);
+status_t journal_append(journal_t *journal, struct batch batches[], size_t count);
 
 /* ---- look ---- */
 

@@ -24,14 +24,20 @@ struct journal_adapter {
     /* On failure too *ret_journal may be set, for its errmsg; it is closed then. */
     status_t (*open)(const struct journal_options *options, journal_t **ret_journal);
     void (*close)(journal_t *journal);
+    /* NULL, all three: embedded, one server and nothing to advise. */
+    unsigned (*servers)(const journal_t *journal);
+    bool (*server_of)(journal_t *journal, unsigned shard, unsigned *ret_server);
+    status_t (*advice)(journal_t *journal, void (*say)(void *context, const char *sentence),
+                       void *context);
     status_t (*meta)(journal_t *journal, unsigned shard, struct journal_meta *ret_meta,
                      bool *ret_found);
     status_t (*create)(journal_t *journal, const struct journal_meta *meta);
     status_t (*checked)(journal_t *journal, unsigned shard, uint64_t before, uint64_t run);
     status_t (*mark)(journal_t *journal, unsigned shard, uint64_t mark, bool replace);
-    /* Every group's answer is blank before. */
-    status_t (*append)(journal_t *journal, struct batch *batch);
-    /* `closed`: all are of that shard, whose state does not matter; NULL: journal_look(). */
+    /* Sets each batch's status. Every group's answer is blank before. */
+    void (*append)(journal_t *journal, struct batch batches[], size_t count);
+    /* `closed`: all are of that shard, whose state does not matter; NULL: journal_look().
+     * Sets each look's own status; returns OK or the first that is not. */
     status_t (*look)(journal_t *journal, struct look looks[], size_t count, const unsigned *closed);
     /* Entries from the one that holds `seq` or the first after it, unchecked, and
      * the meta of the same moment. `entries` is empty before. */
@@ -70,5 +76,6 @@ int64_t journal_clock(void);
 void journal_adapter_register(const struct journal_adapter *adapter);
 
 extern const struct journal_adapter journal_sqlite;
+extern const struct journal_adapter journal_redis;
 
 #endif

@@ -255,35 +255,49 @@ static void look_answer(struct look *look, const struct application_row *applica
     }
 }
 
+/* The application and the chat of a look at a shard that may be looked at. `before` is
+ * the look before it, whose application is at hand. */
+static status_t look_load(journal_sqlite_t *self, struct look *look, const struct look *before,
+                          struct application_row *application)
+{
+    bool same = before && before->token_length == look->token_length &&
+                memcmp(before->token, look->token, look->token_length) == 0;
+    struct chat_row chat = {0};
+    status_t status = OK;
+    if (!same)
+        status = application_load(self->sql, look->token, look->token_length, application);
+    if (status == OK && application->id)
+        status = chat_load(self->sql, application, look->chat, &chat);
+    if (status == OK)
+        look_answer(look, application, &chat);
+    return failed(self, status);
+}
+
+/* Each has its own status; returns the first that is not OK. */
 static status_t looks_answer(journal_sqlite_t *self, struct look looks[], size_t count,
                              const unsigned *closed)
 {
     uint32_t shards = 0;
-    status_t status = shards_load(self, &shards);
+    status_t loaded = shards_load(self, &shards), all = loaded;
     const struct look *before = NULL;
     struct application_row application = {0};
-    for (size_t i = 0; status == OK && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct look *look = &looks[i];
         unsigned number = closed
                               ? *closed
                               : token_shard(look->token, look->token_length, shards ? shards : 1);
         const struct shard_row *shard = &self->shards[number];
-        if (!closed)
-            status = look_check(self, shard);
+        look->status = loaded;
+        if (look->status == OK && !closed)
+            look->status = look_check(self, shard);
         look->epoch = shard->epoch;
-        bool same = before && before->token_length == look->token_length &&
-                    memcmp(before->token, look->token, look->token_length) == 0;
-        if (status == OK && !same)
-            status = failed(
-                self, application_load(self->sql, look->token, look->token_length, &application));
-        struct chat_row chat = {0};
-        if (status == OK && application.id)
-            status = failed(self, chat_load(self->sql, &application, look->chat, &chat));
-        if (status == OK)
-            look_answer(look, &application, &chat);
-        before = look;
+        if (look->status == OK)
+            look->status = look_load(self, look, before, &application);
+        before = look->status == OK ? look : NULL;
+        if (all == OK)
+            all = look->status;
     }
-    return status;
+    return all;
 }
 
 static status_t journal_sqlite_look(journal_t *journal, struct look looks[], size_t count,
@@ -291,8 +305,11 @@ static status_t journal_sqlite_look(journal_t *journal, struct look looks[], siz
 {
     journal_sqlite_t *self = cast(journal);
     status_t status = failed(self, sql_begin_read(self->sql));
-    if (status != OK)
+    if (status != OK) {
+        for (size_t i = 0; i < count; i++)
+            looks[i].status = status;
         return status;
+    }
     status = looks_answer(self, looks, count, closed);
     sql_rollback(self->sql);
     return status;

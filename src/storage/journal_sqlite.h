@@ -164,7 +164,7 @@ MUST_CHECK status_t append_put_back(struct append *append);
 
 /* ---- the adapter's functions that have a file of their own ---- */
 
-status_t journal_sqlite_append(journal_t *journal, struct batch *batch);
+void journal_sqlite_append(journal_t *journal, struct batch batches[], size_t count);
 status_t journal_sqlite_trim(journal_t *journal, unsigned shard, uint64_t seq, bool *ret_more);
 status_t journal_sqlite_rebuild_begin(journal_t *journal, unsigned shard, uint64_t base);
 status_t journal_sqlite_rebuild_application(journal_t *journal, const char *token,

@@ -133,9 +133,8 @@ static status_t batch_write(struct append *append)
     return status;
 }
 
-status_t journal_sqlite_append(journal_t *journal, struct batch *batch)
+static status_t batch_append(journal_sqlite_t *self, struct batch *batch)
 {
-    journal_sqlite_t *self = (journal_sqlite_t *) journal;
     struct append append = {.self = self, .sql = self->sql, .batch = batch};
     bool found = false, replayed = false;
     status_t status = sql_begin(self->sql);
@@ -175,4 +174,10 @@ status_t journal_sqlite_append(journal_t *journal, struct batch *batch)
         return ERR_OUTCOME_UNKNOWN;
     }
     return OK;
+}
+
+void journal_sqlite_append(journal_t *journal, struct batch batches[], size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        batches[i].status = batch_append((journal_sqlite_t *) journal, &batches[i]);
 }

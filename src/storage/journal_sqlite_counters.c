@@ -294,6 +294,7 @@ static bool reply_possible(const struct record_group *group)
         ERR_MESSAGE_NOT_FOUND,
         ERR_KEY_REUSED,
         ERR_KEYS_FULL,
+        ERR_OVERLOADED,
         ERR_EXISTS,
         ERR_DATA,
     };

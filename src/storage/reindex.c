@@ -52,24 +52,15 @@ static status_t index_empty(search_t *search, unsigned shard, unsigned shards,
     return status;
 }
 
-status_t reindex_shard(store_t *store, search_t *search, unsigned shard, unsigned shards,
-                       reindex_progress_fn *progress, void *context, struct position *ret_position)
+status_t reindex_scan(store_t *store, search_t *search, unsigned shard, unsigned shards,
+                      reindex_progress_fn *progress, void *context)
 {
-    struct position position;
-    bool found, more = true;
-    status_t status = store_position(store, FOLLOWER_PERSISTENCE, shard, &position, &found);
-    if (status == OK && !found)
-        status = ERR_DIVERGED;
-    /* What follows stays in the log until the index has it. */
-    if (status == OK)
-        status = store_position_set(store, FOLLOWER_INDEXING, shard, &position);
-    if (status == OK)
-        status = index_empty(search, shard, shards, progress, context);
-
     struct slice *slice = (struct slice *) calloc(1, sizeof *slice);
     if (!slice)
         abort();
     struct scan scan = {.shard = shard, .shards = shards, .limit = SLICE_DOCUMENTS};
+    status_t status = OK;
+    bool more = true;
     for (uint64_t documents = 0; status == OK && more;) {
         slice->count = 0;
         buffer_clear(&slice->folded);
@@ -82,8 +73,28 @@ status_t reindex_shard(store_t *store, search_t *search, unsigned shard, unsigne
     }
     buffer_free(&slice->folded);
     free(slice);
+    return status;
+}
+
+status_t reindex_shard(store_t *store, search_t *search, unsigned shard, unsigned shards,
+                       reindex_progress_fn *progress, void *context, struct position *ret_position)
+{
+    struct position position;
+    bool found;
+    status_t status = store_position(store, FOLLOWER_PERSISTENCE, shard, &position, &found);
+    if (status == OK && !found)
+        status = ERR_DIVERGED;
+    /* What follows stays in the log until the index has it. */
+    if (status == OK)
+        status = store_position_set(store, FOLLOWER_INDEXING, shard, &position);
+    if (status == OK)
+        status = index_empty(search, shard, shards, progress, context);
+    if (status == OK)
+        status = reindex_scan(store, search, shard, shards, progress, context);
     if (status == OK)
         status = search_apply(search, shard, NULL, 0, &position);
+    if (status == OK)
+        status = search_flush(search);
     if (status == OK)
         *ret_position = position;
     return status;

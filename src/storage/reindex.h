@@ -22,6 +22,11 @@ MUST_CHECK status_t reindex_shard(store_t *store, search_t *search, unsigned sha
                                   reindex_progress_fn *progress, void *context,
                                   struct position *ret_position);
 
+/* The middle of it: gives the index all that the store holds of the shard, and moves no
+ * position. */
+MUST_CHECK status_t reindex_scan(store_t *store, search_t *search, unsigned shard, unsigned shards,
+                                 reindex_progress_fn *progress, void *context);
+
 /* After a dead record was retried, which indexing had passed: gives the index what
  * the store now holds of what the record is about. Of the record, its strings are
  * not looked at. ERR_STORE, ERR_SEARCH. */

@@ -2,15 +2,17 @@
 #include "storage/search.h"
 
 #include <assert.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/text.h"
 #include "storage/search_adapter.h"
 
-enum { ADAPTERS_MAX = 4 };
+enum { ADAPTERS_MAX = 6 };
 
-static const struct search_adapter *adapters[ADAPTERS_MAX] = {&search_sqlite};
+static const struct search_adapter *adapters[ADAPTERS_MAX] = {&search_sqlite, &search_elastic,
+                                                              &search_elastic_secure};
 
 /* A failed search_open() leaves no handle that could keep the words. */
 static _Thread_local char open_errmsg[256];
@@ -19,7 +21,7 @@ static _Thread_local char open_errmsg[256];
 static status_t search_status(status_t status)
 {
     bool own = status == OK || status == ERR_DATA || status == ERR_SCHEMA || status == ERR_EXISTS ||
-               status == ERR_CONFIG;
+               status == ERR_CONFIG || status == ERR_CONFLICT;
     return own ? status : ERR_SEARCH;
 }
 
@@ -40,6 +42,19 @@ static const struct search_adapter *adapter_find(const char *url)
     return adapters[i];
 }
 
+/* The end of opening: hands the handle on, or closes it and keeps its words. */
+static status_t opened(search_t *search, status_t status, search_t **ret_search)
+{
+    if (status != OK) {
+        const char *words = search ? search_errmsg(search) : "";
+        snprintf(open_errmsg, sizeof open_errmsg, "%s", *words ? words : status_text(status));
+        search_close(&search);
+        return search_status(status);
+    }
+    *ret_search = search;
+    return OK;
+}
+
 status_t search_open(const char *url, bool read_only, search_t **ret_search)
 {
     assert(url && ret_search);
@@ -52,14 +67,28 @@ status_t search_open(const char *url, bool read_only, search_t **ret_search)
 
     search_t *search = NULL;
     status_t status = adapter->open(url, read_only, &search);
-    if (status != OK) {
-        const char *words = search ? adapter->errmsg(search) : "";
-        snprintf(open_errmsg, sizeof open_errmsg, "%s", *words ? words : status_text(status));
-        search_close(&search);
-        return search_status(status);
+    return opened(search, status, ret_search);
+}
+
+status_t search_open_anew(const char *url, search_t **ret_search)
+{
+    assert(url && ret_search);
+    const struct search_adapter *adapter = adapter_find(url);
+    if (!adapter || !adapter->open_anew) {
+        snprintf(open_errmsg, sizeof open_errmsg, "such an index has no other one beside it");
+        return ERR_CONFIG;
     }
-    *ret_search = search;
-    return OK;
+    search_t *search = NULL;
+    status_t status = adapter->open(url, false, &search);
+    if (status == OK)
+        status = adapter->open_anew(search);
+    return opened(search, status, ret_search);
+}
+
+status_t search_publish(search_t *search)
+{
+    assert(search->adapter->publish);
+    return search_status(search->adapter->publish(search));
 }
 
 void search_close(search_t **search_p)
@@ -113,6 +142,16 @@ status_t search_apply(search_t *search, unsigned shard, const struct document do
     return search_status(search->adapter->apply(search, shard, documents, count, position));
 }
 
+status_t search_flush(search_t *search)
+{
+    return search->adapter->flush ? search_status(search->adapter->flush(search)) : OK;
+}
+
+uint64_t search_refused(search_t *search)
+{
+    return search->adapter->refused ? search->adapter->refused(search) : 0;
+}
+
 status_t search_reset(search_t *search, unsigned shard)
 {
     return search_status(search->adapter->reset(search, shard));
@@ -148,9 +187,21 @@ status_t search_find(search_t *search, uint64_t application_id, uint64_t chat, c
 }
 
 status_t search_scan(search_t *search, struct document_cursor *cursor, size_t limit,
-                     void (*each)(void *context, const struct document *document), void *context,
+                     void (*each)(void *context, const struct indexed *document), void *context,
                      bool *ret_more)
 {
-    assert(cursor && limit > 0 && each && ret_more);
+    assert(cursor && limit > 0 && limit <= SEARCH_SCAN_MAX && each && ret_more);
     return search_status(search->adapter->scan(search, cursor, limit, each, context, ret_more));
+}
+
+/* No secret is kept by it: the key is as good as any. Short enough for a JSON number. */
+uint64_t search_hash(const char *folded, size_t length)
+{
+    static const unsigned char key[crypto_shorthash_KEYBYTES] = "confab";
+    uint64_t hash = 0;
+    unsigned char bytes[crypto_shorthash_BYTES];
+    crypto_shorthash(bytes, (const unsigned char *) folded, length, key);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        hash = hash << 8 | bytes[i];
+    return hash >> 11;
 }

@@ -63,19 +63,28 @@ MUST_CHECK status_t search_apply(search_t *search, unsigned shard,
  * at once: what a server's index pays for is not the document but this. */
 MUST_CHECK status_t search_flush(search_t *search);
 
+/* How many documents the index refused as bad data since this was last asked: those
+ * are left out, as one of them must not stop all that come after it; search_errmsg()
+ * has the words about the last. 0 in SQLite. */
+uint64_t search_refused(search_t *search);
+
 /* Forgets the position: the shard's index is not complete until search_apply()
- * sets one again. */
+ * sets one again. Until then it takes what is new to it whatever was removed before,
+ * of whatever version: that may have been of a history that is lost. */
 MUST_CHECK status_t search_reset(search_t *search, unsigned shard);
 
 /* Removes a bounded slice of a chat's documents, or with chat 0 of an
  * application's; *ret_more: call again. */
 MUST_CHECK status_t search_purge(search_t *search, uint64_t application_id, uint64_t chat,
                                  bool *ret_more);
-/* The same for all documents of a shard (a rebuild starts with an empty index). */
+/* The same for all documents of a shard, that is of the applications whose id modulo
+ * `shards` it is, and that search_apply() took under this number (a rebuild starts
+ * with an empty index). */
 MUST_CHECK status_t search_purge_shard(search_t *search, unsigned shard, unsigned shards,
                                        bool *ret_more);
 
-/* Numbers of messages whose body may contain the folded query, strictly between
+/* Numbers of messages whose body contains the folded query, or may contain it as far as
+ * the index can tell (every three characters of the query are there), strictly between
  * `after` and `before` (0: no bound), in walking order, at most `limit`. Fewer
  * than `limit`: there are no more. */
 MUST_CHECK status_t search_find(search_t *search, uint64_t application_id, uint64_t chat,
@@ -93,13 +102,23 @@ MUST_CHECK status_t search_open_anew(const char *url, search_t **ret_search);
  * search_flush(), and reads the positions anew. */
 MUST_CHECK status_t search_publish(search_t *search);
 
+/* What an index remembers of a folded body at least. Part of the index's format. */
+uint64_t search_hash(const char *folded, size_t length);
+
 /* Walks over all documents in the order (application, chat, number), for verify:
- * up to `limit` after the cursor. */
+ * up to `limit`, at most SEARCH_SCAN_MAX, after the cursor. Numbers above 2^53 may come
+ * out inexact. */
+enum { SEARCH_SCAN_MAX = 10000 };
 struct document_cursor {
     uint64_t application_id, chat, number;
 };
+struct indexed {
+    uint64_t application_id, chat, number;
+    uint64_t seq;
+    uint64_t hash; /* search_hash() of the body */
+};
 MUST_CHECK status_t search_scan(search_t *search, struct document_cursor *cursor, size_t limit,
-                                void (*each)(void *context, const struct document *document),
+                                void (*each)(void *context, const struct indexed *document),
                                 void *context, bool *ret_more);
 
 #endif

@@ -22,6 +22,8 @@ struct search_adapter {
                          bool *ret_found);
     status_t (*apply)(search_t *search, unsigned shard, const struct document documents[],
                       size_t count, const struct position *position);
+    status_t (*flush)(search_t *search);   /* NULL: apply() has done it all */
+    uint64_t (*refused)(search_t *search); /* NULL: none ever is */
     status_t (*reset)(search_t *search, unsigned shard);
     status_t (*purge)(search_t *search, uint64_t application_id, uint64_t chat, bool *ret_more);
     status_t (*purge_shard)(search_t *search, unsigned shard, unsigned shards, bool *ret_more);
@@ -32,8 +34,11 @@ struct search_adapter {
                      size_t limit, uint64_t ret_numbers[], size_t *ret_count);
     /* `limit` is not 0. */
     status_t (*scan)(search_t *search, struct document_cursor *cursor, size_t limit,
-                     void (*each)(void *context, const struct document *document), void *context,
+                     void (*each)(void *context, const struct indexed *document), void *context,
                      bool *ret_more);
+    /* On a handle that was opened; NULL: there is one index only. */
+    status_t (*open_anew)(search_t *search);
+    status_t (*publish)(search_t *search);
 };
 
 /* Numbers of messages fit into half a database key. */
@@ -48,6 +53,6 @@ struct search {
 /* Adds an adapter to those built in. Before other threads open anything. */
 void search_adapter_register(const struct search_adapter *adapter);
 
-extern const struct search_adapter search_sqlite;
+extern const struct search_adapter search_sqlite, search_elastic, search_elastic_secure;
 
 #endif

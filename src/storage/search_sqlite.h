@@ -62,7 +62,7 @@ status_t search_sqlite_find(search_t *search, uint64_t application_id, uint64_t 
                             uint64_t highest, bool descending, size_t limit, uint64_t ret_numbers[],
                             size_t *ret_count);
 status_t search_sqlite_scan(search_t *search, struct document_cursor *cursor, size_t limit,
-                            void (*each)(void *context, const struct document *document),
+                            void (*each)(void *context, const struct indexed *document),
                             void *context, bool *ret_more);
 
 #endif

@@ -130,20 +130,21 @@ static const char *const scan_text =
     "WHERE (c.application_id, c.number) >= (?, ?) "
     "ORDER BY c.application_id, c.number, d.id LIMIT ?";
 
-static struct document document_at(sql_rows_t *rows)
+static struct indexed document_at(sql_rows_t *rows)
 {
-    struct document document = {
+    size_t length;
+    const char *body = sql_column_bytes(rows, 4, &length);
+    return (struct indexed){
         .application_id = (uint64_t) sql_column_integer(rows, 0),
         .chat = (uint64_t) sql_column_integer(rows, 1),
         .number = (uint64_t) sql_column_integer(rows, 2),
         .seq = (uint64_t) sql_column_integer(rows, 3),
+        .hash = search_hash(body ? body : "", length),
     };
-    document.folded = sql_column_bytes(rows, 4, &document.folded_length);
-    return document;
 }
 
 status_t search_sqlite_scan(search_t *search, struct document_cursor *cursor, size_t limit,
-                            void (*each)(void *context, const struct document *document),
+                            void (*each)(void *context, const struct indexed *document),
                             void *context, bool *ret_more)
 {
     search_sqlite_t *self = (search_sqlite_t *) search;
@@ -160,7 +161,7 @@ status_t search_sqlite_scan(search_t *search, struct document_cursor *cursor, si
 
     size_t count = 0;
     while (sql_next(rows)) {
-        struct document document = document_at(rows);
+        struct indexed document = document_at(rows);
         each(context, &document);
         *cursor = (struct document_cursor){document.application_id, document.chat, document.number};
         count++;

@@ -20,7 +20,7 @@ enum {
     HASH_HEX_SIZE = 2 * HASH_BYTES + 1,
 };
 
-static const struct sql_adapter *adapters[ADAPTERS_MAX] = {&sql_sqlite};
+static const struct sql_adapter *adapters[ADAPTERS_MAX] = {&sql_sqlite, &sql_mysql};
 
 /* A failed sql_open() leaves no handle that could keep the words. */
 static _Thread_local char open_errmsg[SQL_ERRMSG_SIZE];
@@ -178,6 +178,11 @@ bool sql_column_is_null(sql_rows_t *rows, int column)
     return rows->sql->adapter->column_is_null(rows, column);
 }
 
+status_t sql_clock(sql_t *sql, int64_t *ret_us)
+{
+    return sql->adapter->clock(sql, ret_us);
+}
+
 status_t sql_script(sql_t *sql, const char *text)
 {
     return sql->adapter->script(sql, text);
@@ -265,8 +270,11 @@ static status_t migration_apply(sql_t *sql, const struct migration *migration)
     char hash[HASH_HEX_SIZE];
     migration_hash(migration, hash);
     status_t status = sql_script(sql, migration->text);
-    if (status != OK)
-        return status;
+    if (status != OK) {
+        char words[SQL_ERRMSG_SIZE];
+        snprintf(words, sizeof words, "%s", sql->errmsg);
+        return sql_fail(sql, status, "%s failed: %s", migration->name, words);
+    }
     return sql_run(sql, "INSERT INTO schema_migrations (name, hash, applied) VALUES (?, ?, ?)",
                    SQL_VALUES(sql_text(migration->name, strlen(migration->name)),
                               sql_text(hash, strlen(hash)), sql_integer((int64_t) time(NULL))),

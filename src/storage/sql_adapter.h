@@ -63,6 +63,6 @@ status_t sql_fail(sql_t *sql, status_t status, const char *format, ...)
 /* Adds an adapter to those built in. Before other threads open anything. */
 void sql_adapter_register(const struct sql_adapter *adapter);
 
-extern const struct sql_adapter sql_sqlite;
+extern const struct sql_adapter sql_sqlite, sql_mysql;
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "common/buffer.h"
+#include "common/clock.h"
 #include "storage/sql_sqlite.h"
 
 enum { STATEMENTS_CAPACITY = 64 }; /* at first; a power of two */
@@ -237,6 +238,14 @@ static status_t sqlite_insert(sql_t *sql, const char *text, size_t columns,
     return status;
 }
 
+/* It is within this process. */
+static status_t sqlite_clock(sql_t *sql, int64_t *ret_us)
+{
+    (void) sql;
+    *ret_us = clock_us();
+    return OK;
+}
+
 static status_t sqlite_script(sql_t *sql, const char *text)
 {
     sql_sqlite_t *self = (sql_sqlite_t *) sql;
@@ -328,6 +337,7 @@ const struct sql_adapter sql_sqlite = {
     .column_bytes = sqlite_column_bytes,
     .column_is_null = sqlite_column_is_null,
     .script = sqlite_script,
+    .clock = sqlite_clock,
     .backup = sqlite_backup,
     .migrate_lock = sqlite_begin,
     .migrate_unlock = sqlite_migrate_unlock,

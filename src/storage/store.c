@@ -146,18 +146,36 @@ status_t store_position(store_t *store, const char *follower, unsigned shard,
     return store_status(sql_end(&rows));
 }
 
+/* `text` inserts a row of these columns. */
+static status_t position_write(store_t *store, const char *text, const char *follower,
+                               unsigned shard, const struct position *position)
+{
+    return sql_run(store->sql, text,
+                   SQL_VALUES(follower_value(follower), sql_integer(shard),
+                              sql_number(position->epoch), sql_number(position->seq),
+                              sql_number(position->name.producer),
+                              sql_number(position->name.sequence), sql_integer(position->time),
+                              sql_number(position->run)),
+                   NULL);
+}
+
+#define POSITION_COLUMNS                                                                \
+    "positions (follower, shard, epoch, seq, name_producer, name_sequence, time, run) " \
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
 status_t store_position_set(store_t *store, const char *follower, unsigned shard,
                             const struct position *position)
 {
     return store_status(
-        sql_run(store->sql,
-                "REPLACE INTO positions (follower, shard, epoch, seq, name_producer, "
-                "name_sequence, time, run) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                SQL_VALUES(follower_value(follower), sql_integer(shard),
-                           sql_number(position->epoch), sql_number(position->seq),
-                           sql_number(position->name.producer), sql_number(position->name.sequence),
-                           sql_integer(position->time), sql_number(position->run)),
-                NULL));
+        position_write(store, "REPLACE INTO " POSITION_COLUMNS, follower, shard, position));
+}
+
+status_t store_position_add(store_t *store, const char *follower, unsigned shard,
+                            const struct position *position)
+{
+    status_t status = position_write(store, "INSERT INTO " POSITION_COLUMNS, follower, shard,
+                                     position);
+    return status == ERR_CONFLICT ? ERR_EXISTS : store_status(status);
 }
 
 status_t position_move(store_t *store, const char *follower, unsigned shard,
@@ -208,7 +226,7 @@ status_t store_positions_lowest(store_t *store, unsigned shard, uint64_t epoch, 
 status_t persistence_lock(store_t *store, unsigned shard)
 {
     return sql_run(store->sql,
-                   "UPDATE positions SET lease_until = lease_until "
+                   "UPDATE positions SET run = run "
                    "WHERE follower = ? AND shard = ?",
                    SQL_VALUES(follower_value(FOLLOWER_PERSISTENCE), sql_integer(shard)), NULL);
 }

@@ -21,7 +21,8 @@
 
 typedef struct store store_t;
 
-/* "sqlite:PATH" or "mysql://user:password@host:port/database". ERR_SCHEMA: run `confab migrate`; ERR_STORE: it cannot be used. */
+/* "sqlite:PATH" or "mysql://user:password@host:port/database". ERR_SCHEMA: run `confab
+ * migrate`; ERR_STORE: it cannot be used now, open it again later. */
 MUST_CHECK status_t store_open(const char *url, bool read_only, store_t **ret_store);
 /* Accepts NULL; leaves *store_p NULL. */
 void store_close(store_t **store_p);
@@ -54,6 +55,9 @@ MUST_CHECK status_t store_position(store_t *store, const char *follower, unsigne
                                    struct position *ret_position, bool *ret_found);
 /* Registers a follower, or sets its position whatever it was. */
 MUST_CHECK status_t store_position_set(store_t *store, const char *follower, unsigned shard,
+                                       const struct position *position);
+/* Registers a follower. ERR_EXISTS: it is registered already, and nothing was changed. */
+MUST_CHECK status_t store_position_add(store_t *store, const char *follower, unsigned shard,
                                        const struct position *position);
 /* Compare-and-set of the whole row: ERR_CONFLICT if it is not `from`. */
 MUST_CHECK status_t store_position_move(store_t *store, const char *follower, unsigned shard,

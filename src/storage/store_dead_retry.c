@@ -32,32 +32,62 @@ static struct record dead_read(sql_rows_t *rows)
     return record;
 }
 
+/* A walk over all of them. */
+struct dead_walk {
+    void (*each)(void *context, const struct dead_record *dead);
+    void *context;
+    int64_t shard; /* of the last one */
+    uint64_t seq;
+    size_t count; /* of this page */
+    struct buffer reason;
+};
+
+static status_t dead_deliver(struct dead_walk *walk, status_t status, sql_rows_t *rows)
+{
+    walk->count = 0;
+    if (status != OK)
+        return status;
+    for (; sql_next(rows); walk->count++) {
+        size_t length;
+        const char *bytes = sql_column_bytes(rows, 12, &length);
+        buffer_clear(&walk->reason);
+        buffer_append(&walk->reason, bytes, length);
+        walk->shard = sql_column_integer(rows, 11);
+        struct dead_record dead = {
+            .shard = (unsigned) walk->shard,
+            .record = dead_read(rows),
+            .reason = walk->reason.data,
+            .root = sql_column_integer(rows, 10) == DEAD_ROOT,
+        };
+        walk->seq = dead.record.seq;
+        walk->each(walk->context, &dead);
+    }
+    return sql_end(&rows);
+}
+
+/* By pages: a lost history may have left very many. */
 status_t store_dead_each(store_t *store,
                          void (*each)(void *context, const struct dead_record *dead), void *context)
 {
-    sql_rows_t *rows;
-    status_t status = sql_query(store->sql,
-                                "SELECT " DEAD_COLUMNS " FROM dead_records WHERE dropped = 0 "
-                                "ORDER BY shard, seq",
-                                SQL_NO_VALUES, &rows);
-    if (status != OK)
-        return store_status(status);
-    struct buffer reason = {0};
-    while (sql_next(rows)) {
-        size_t length;
-        const char *bytes = sql_column_bytes(rows, 12, &length);
-        buffer_clear(&reason);
-        buffer_append(&reason, bytes, length);
-        struct dead_record dead = {
-            .shard = (unsigned) sql_column_integer(rows, 11),
-            .record = dead_read(rows),
-            .reason = reason.data,
-            .root = sql_column_integer(rows, 10) == DEAD_ROOT,
-        };
-        each(context, &dead);
-    }
-    buffer_free(&reason);
-    return store_status(sql_end(&rows));
+    struct dead_walk walk = {.each = each, .context = context, .shard = -1};
+    status_t status;
+    do {
+        sql_rows_t *rows = NULL;
+        status = sql_query(store->sql,
+                           "SELECT " DEAD_COLUMNS " FROM dead_records WHERE dropped = 0 "
+                           "AND shard = ? AND seq > ? ORDER BY seq LIMIT 100",
+                           SQL_VALUES(sql_integer(walk.shard), sql_number(walk.seq)), &rows);
+        status = dead_deliver(&walk, status, rows);
+        if (status != OK || walk.count > 0)
+            continue;
+        status = sql_query(store->sql,
+                           "SELECT " DEAD_COLUMNS " FROM dead_records WHERE dropped = 0 "
+                           "AND shard > ? ORDER BY shard, seq LIMIT 100",
+                           SQL_VALUES(sql_integer(walk.shard)), &rows);
+        status = dead_deliver(&walk, status, rows);
+    } while (status == OK && walk.count > 0);
+    buffer_free(&walk.reason);
+    return store_status(status);
 }
 
 /* A dead record taken out of the table, with its strings. */

@@ -11,7 +11,7 @@
 #include "storage/store.h"
 
 /* Rows of one INSERT. */
-enum { ROWS_MAX = 256 };
+enum { ROWS_MAX = 1024 };
 
 struct store {
     sql_t *sql;

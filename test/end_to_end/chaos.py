@@ -7,24 +7,41 @@ import time
 
 from client import Client
 from history import Answer
+from waiting import in_parallel
 
 
 class Writers:
-    """Connections that each send one message after another, each until it is answered."""
+    """Clients that each send one message after another, each until it is answered.
 
-    def __init__(self, url: str, chats: list[str], count: int, seed: str):
-        self.url, self.chats, self.seed = url, chats, seed
+    With several servers, every request goes to another than the one before. Without keys nothing
+    is sent twice: what is not answered stays unknown.
+    """
+
+    def __init__(
+        self,
+        urls: list[str],
+        chats: list[str],
+        count: int,
+        seed: str,
+        think: float = 0,
+        keyed: bool = True,
+    ):
+        assert " " not in seed, "it is part of the keys"
+        self.urls, self.chats, self.seed = urls, chats, seed
+        self.think, self.keyed = think, keyed
         self.invoked: list[str] = []
         self.answers: list[Answer] = []
         self.odd: list[str] = []
         self.stopping = threading.Event()
+        self.giving_up = threading.Event()
         self.threads = [
             threading.Thread(target=self._write, args=(number,)) for number in range(count)
         ]
 
-    def start(self) -> None:
+    def start(self) -> "Writers":
         for thread in self.threads:
             thread.start()
+        return self
 
     def stop(self) -> None:
         """Let everybody get the answer to what was sent last."""
@@ -32,41 +49,61 @@ class Writers:
         for thread in self.threads:
             thread.join()
 
+    def give_up(self) -> None:
+        """Stop; what is refused again and again stays without an answer."""
+        self.giving_up.set()
+        self.stop()
+
+    def ask_again(self, most: int) -> None:
+        """Each key gets the number it got; the checker finds the one that does not."""
+        answers = random.Random(self.seed).sample(self.answers, min(most, len(self.answers)))
+
+        def ask(part: int) -> None:
+            with Client(self.urls) as client:
+                for answer in answers[part::8]:
+                    self.send(client, answer.key, answer.chat, answer.invoked, [])
+
+        in_parallel(ask, range(8))
+
     def _write(self, writer: int) -> None:
         generator = random.Random(f"{self.seed}/{writer}")
         mine: list[Answer] = []
         turn = 0
-        with Client([self.url]) as client:
-            while not self.stopping.is_set():
+        with Client(self.urls) as client:
+            while not self.stopping.wait(self.think):
                 turn += 1
-                key, chat = f"{writer}:{turn}", generator.choice(self.chats)
+                key, chat = f"{self.seed}:{writer}:{turn}", generator.choice(self.chats)
                 self.invoked.append(key)
                 self.send(client, key, chat, time.monotonic(), mine)
-                if mine and generator.random() < 0.05:  # ask for something old again
+                if self.keyed and mine and generator.random() < 0.05:  # something old again
                     old = generator.choice(mine)
                     self.send(client, old.key, old.chat, old.invoked, [])
 
     def send(self, client: Client, key: str, chat: str, invoked: float, mine: list) -> None:
-        while True:
-            try:
-                reply = client.post(
-                    f"{chat}/messages",
-                    json={"message_body": f"needle {key}"},
-                    headers={"Idempotency-Key": key},
-                )
-            except (OSError, http.client.HTTPException):
-                time.sleep(0.02)
-                continue
-            if reply.status == 201:
+        """Until it is answered; without a key, once."""
+        while not self.giving_up.is_set():
+            reply = self._send_once(client, key, chat)
+            if reply and reply.status == 201:
                 number = reply.json()["message_number"]
                 answer = Answer(key, chat, number, invoked, time.monotonic())
                 self.answers.append(answer)
                 mine.append(answer)
                 return
-            if reply.status != 503:
+            if reply and reply.status != 503:
                 self.odd.append(f"{key}: {reply}")
                 return
+            if not self.keyed:
+                return
             time.sleep(0.02)
+
+    def _send_once(self, client: Client, key: str, chat: str):
+        """The reply, or nothing."""
+        headers = {"Idempotency-Key": key} if self.keyed else {}
+        body = {"message_body": f"needle {key}"}
+        try:
+            return client.post(f"{chat}/messages", json=body, headers=headers)
+        except (OSError, http.client.HTTPException):
+            return None
 
 
 class Readers:
@@ -93,7 +130,7 @@ class Readers:
     def _read(self, reader: int) -> None:
         generator = random.Random(f"{self.writers.seed}/reader {reader}")
         looks = [self._look_at_message, self._look_at_page, self._look_at_chat, self._search]
-        with Client([self.writers.url]) as client:
+        with Client(self.writers.urls) as client:
             while not self.stopping.is_set():
                 if not self.writers.answers:
                     time.sleep(0.02)
@@ -106,11 +143,12 @@ class Readers:
                     time.sleep(0.02)
 
     def _get(self, client: Client, target: str):
-        """The JSON, or nothing if the server cannot tell just now."""
+        """The JSON, or nothing if the server cannot tell just now, or only how it was."""
         reply = client.get(target)
         if reply.status not in (200, 503):
             self.faults.append(f"GET {target}: {reply}")
-        return reply.json() if reply.status == 200 else None
+        is_now = reply.status == 200 and not reply.headers["Confab-Behind"]
+        return reply.json() if is_now else None
 
     def _expect(self, good: bool, what: str) -> None:
         if not good:

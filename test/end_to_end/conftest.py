@@ -2,13 +2,17 @@
 
 import fcntl
 import os
+from contextlib import ExitStack, closing
 
 import pytest
 
 from client import Client
+from data_set import STACK, DataSet, new_data_set, stack_problem
 from harness import BINARY, Server
+from stack import elasticsearch_url, index_url, new_stack  # noqa: F401  (fixtures)
 
 URLS = [url.rstrip("/") for url in os.environ.get("CONFAB_URLS", "").split(",") if url]
+SERVERS = int(os.environ.get("CONFAB_SERVERS", "1"))
 
 # The files that take longest come first, so that parallel workers end together.
 SLOW_FILES = ["test_crash.py", "test_slow_clients.py", "test_shutdown.py", "test_older_copies.py"]
@@ -19,18 +23,32 @@ def pytest_configure(config):
         config.option.dist = "loadfile"  # a file's fixtures are made once
     if not URLS and not os.access(BINARY, os.X_OK):
         raise pytest.UsageError(f"no confab binary at {BINARY}; set CONFAB_BINARY")
+    problem = "" if URLS else stack_problem()
+    if SERVERS > 1 and STACK != "full":
+        problem = f"CONFAB_SERVERS={SERVERS} needs CONFAB_STACK=full"
+    if problem:
+        raise pytest.UsageError(problem)
 
 
 def pytest_report_header():
-    return f"confab: {' and '.join(URLS) if URLS else BINARY}"
+    ours = f"{BINARY}, {STACK} stack" + (f", {SERVERS} servers" if SERVERS > 1 else "")
+    return f"confab: {' and '.join(URLS) if URLS else ours}"
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
+        if item.path.name.startswith("test_faults_"):
+            item.add_marker(pytest.mark.faults)
+        if item.path.name.startswith("test_full_"):
+            item.add_marker(pytest.mark.full)
+            if STACK != "full":
+                item.add_marker(pytest.mark.skip(reason="needs the full stack"))
         if "private" in item.fixturenames:
             item.add_marker(pytest.mark.private)
-            if URLS:
+            if URLS or SERVERS > 1:
                 item.add_marker(pytest.mark.skip(reason="needs a server of its own"))
+        if item.get_closest_marker("embedded") and STACK != "embedded":
+            item.add_marker(pytest.mark.skip(reason="handles the files of the embedded stack"))
     order = {name: place for place, name in enumerate(SLOW_FILES)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
@@ -45,13 +63,19 @@ def pytest_runtest_makereport():
 
 @pytest.fixture(scope="session")
 def urls(tmp_path_factory):
-    """The servers under test: those of CONFAB_URLS, or one that we share and start ourselves."""
+    """The servers under test: those of CONFAB_URLS, or what all tests share and we start."""
     if URLS:
         yield URLS
         return
-    server = Server(tmp_path_factory.mktemp("shared")).start()
-    yield [server.url]
-    server.close()
+    folder = tmp_path_factory.mktemp("shared")
+    with closing(new_data_set(folder)) as data_set:
+        servers = []
+        try:
+            for _ in range(SERVERS):
+                servers.append(Server(folder, data_set=data_set).start())
+            yield [server.url for server in servers]
+        finally:
+            close_all(servers)
 
 
 @pytest.fixture(scope="session")
@@ -86,16 +110,30 @@ def messages(chat) -> str:
 
 @pytest.fixture(scope="session")
 def private():
-    """Asked for, directly or not, by all that needs a process or a data folder of its own."""
+    """Asked for, directly or not, by all that needs a process or a data set of its own."""
 
 
 @pytest.fixture
-def start_server(private, tmp_path_factory):
-    """Call it for servers of the test's own; each is stopped and verified in the end."""
+def make_data_set(private, tmp_path_factory):
+    """Call it for data sets of the test's own, of the stack under test, with nothing in them."""
+    with ExitStack() as made:
+
+        def make() -> DataSet:
+            folder = tmp_path_factory.mktemp("data")
+            return made.enter_context(closing(new_data_set(folder)))
+
+        yield make
+
+
+@pytest.fixture
+def start_server(make_data_set, tmp_path_factory):
+    """Call it for servers of the test's own, on a new data set if none is given; each is stopped
+    and verified in the end."""
     servers = []
 
-    def start(**options) -> Server:
-        servers.append(Server(tmp_path_factory.mktemp("server"), **options))
+    def start(data_set: DataSet | None = None, **options) -> Server:
+        folder = tmp_path_factory.mktemp("server")
+        servers.append(Server(folder, data_set=data_set or make_data_set(), **options))
         return servers[-1].start()
 
     yield start

@@ -1,81 +1,48 @@
-"""A confab process of our own: start, stop, kill and look into it; and the other commands."""
+"""A confab process of our own: start, stop, kill and look into it."""
 
 import os
-import random
 import signal
-import socket
 import subprocess
 from pathlib import Path
 
 from client import Client
+from commands import BINARY, ROOT, clean_environment, flags, run_confab, succeeds  # noqa: F401
+from data_set import DataFolder, DataSet
+from services import free_port
 from waiting import PATIENCE, eventually
-
-ROOT = Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("CONFAB_BINARY", str(ROOT / "build" / "confab"))
-
-
-def clean_environment() -> dict[str, str]:
-    """Our environment without any setting of confab."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("CONFAB_")}
-
-
-def run_confab(*arguments, data: Path, input: bytes = b"", **settings):
-    """Run one command to its end; the caller judges the exit code."""
-    command = [BINARY, *map(str, arguments), "--data", str(data), *flags(settings)]
-    return subprocess.run(
-        command, input=input, capture_output=True, env=clean_environment(), timeout=60 * PATIENCE
-    )
-
-
-def flags(settings: dict) -> list[str]:
-    """counts_flush="1s" becomes --counts-flush 1s."""
-    return [
-        part
-        for name, value in settings.items()
-        for part in (f"--{name.replace('_', '-')}", str(value))
-    ]
-
-
-def succeeds(result: subprocess.CompletedProcess) -> bytes:
-    """Assert that a command ended with 0, and return what it printed."""
-    assert result.returncode == 0, (
-        f"{result.args} ended with {result.returncode}\n"
-        f"{result.stdout.decode(errors='replace')[-2000:]}\n"
-        f"{result.stderr.decode(errors='replace')[-2000:]}"
-    )
-    return result.stdout
-
-
-def free_port() -> int:
-    """A port nobody listens on, below the range from which the kernel takes clients' ports."""
-    while True:
-        port = random.SystemRandom().randrange(20000, 32000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
 
 
 class Server:
-    """One data folder and the process that serves it, if it runs."""
+    """One process that serves a data set, if it runs."""
 
     open_servers: list["Server"] = []
 
-    def __init__(self, folder: Path, data: Path | None = None, environment=None, **settings):
+    def __init__(
+        self,
+        folder: Path,
+        data: Path | None = None,
+        data_set: DataSet | None = None,
+        environment=None,
+        **settings,
+    ):
+        """`data`, or else a folder in `folder`, is the data folder of an embedded stack."""
         self.port = free_port()
-        self.data = data or folder / "data"
+        self.data_set = data_set or DataFolder(data or folder / "data")
         self.log = folder / f"confab-{self.port}.log"
         self.settings = {"counts_flush": "1s", **settings}
         self.environment = environment or {}
         self.process: subprocess.Popen | None = None
+        self.was_killed = False
         self.open_servers.append(self)
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def data(self) -> Path:
+        """The data folder of the embedded stack; the full stack has none."""
+        return self.data_set.folder
 
     @property
     def pid(self) -> int:
@@ -87,21 +54,34 @@ class Server:
 
     def spawn(self) -> subprocess.Popen:
         """Start the process without waiting for anything."""
-        command = [BINARY, "serve", "--listen", f"127.0.0.1:{self.port}", "--data", str(self.data)]
+        command = [BINARY, "serve", "--listen", f"127.0.0.1:{self.port}"]
         with open(self.log, "ab") as log:
             return subprocess.Popen(
-                command + flags(self.settings),
+                command + flags({**self.data_set.settings, **self.settings}),
                 stdout=log,
                 stderr=log,
                 env={**clean_environment(), **self.environment},
             )
 
     def start(self) -> "Server":
-        """Start and wait until /readyz is 200."""
+        """Start and wait until /readyz is 200.
+
+        On the full stack, also until its other parts do their work: a new index takes a moment, and
+        who was killed could not give back its leases, so that the store is behind while they last.
+        """
         assert not self.process, "runs already"
         self.process = self.spawn()
         eventually(self.is_ready, 20, f"{self} ready")
+        if self.data_set.shared:
+            eventually(self.is_whole, 20, f"all parts of {self} at work")
+        self.was_killed = False
         return self
+
+    def is_whole(self) -> bool:
+        with self.client() as client:
+            ready = client.get("/readyz").json()
+        stored = not self.was_killed or ready["journal"]["pending"] == 0
+        return stored and ready["status"] == "ok"
 
     def is_ready(self) -> bool:
         code = self.process.poll()
@@ -131,6 +111,7 @@ class Server:
     def kill(self) -> None:
         self.process.kill()
         self.wait()
+        self.was_killed = True
 
     def restart(self, **settings) -> "Server":
         """Stop it, and start it with these settings changed."""
@@ -145,15 +126,14 @@ class Server:
                 code = self.process.poll()
                 assert code is None, f"{self} died with {code}\n{self.log_tail()}"
                 self.stop()
-            if self.data.exists():
+            if self.data_set.exists():
                 succeeds(self.run("verify"))
         finally:
             self.open_servers.remove(self)
 
     def run(self, *arguments, **options) -> subprocess.CompletedProcess:
-        """Run another command on the same data folder with the same settings."""
-        options = {**self.settings, **options}
-        return run_confab(*arguments, data=self.data, **options)
+        """Run another command on the same data set with the same settings."""
+        return self.data_set.run(*arguments, **{**self.settings, **options})
 
     def log_text(self) -> str:
         return self.log.read_text(errors="replace")
@@ -172,4 +152,4 @@ class Server:
         return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def __str__(self) -> str:
-        return f"confab at {self.url} with {self.data}"
+        return f"confab at {self.url} with {self.data_set}"

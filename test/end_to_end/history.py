@@ -33,6 +33,27 @@ def check(
     return faults
 
 
+def check_after_loss(
+    invoked: Iterable[str],
+    answers: list[Answer],
+    stored: dict[str, list[tuple[int, str]]],
+    forgiven: frozenset[str],
+) -> list[str]:
+    """The same after a rebuild: what only the lost history knew may be gone, and nothing else.
+
+    `forgiven` are the keys of those answers. Their numbers may stay empty or go to others.
+    """
+    kept = [answer for answer in answers if answer.key not in forgiven]
+    faults = []
+    faults += doubly_answered(kept)
+    faults += lost(kept, stored)
+    faults += doubled(stored)
+    faults += holes(answers, stored, forgiven)
+    faults += invented(set(invoked), stored)
+    faults += out_of_order(kept)
+    return faults
+
+
 def doubly_answered(answers: list[Answer]) -> Iterable[str]:
     """A key that was answered twice must have got the same number both times."""
     first: dict[str, Answer] = {}
@@ -70,6 +91,22 @@ def gaps(stored: dict[str, list[tuple[int, str]]]) -> Iterable[str]:
             if number != expected:
                 yield f"gap or repeat: {number} in the place of {expected} in {chat}"
                 break
+
+
+def holes(
+    answers: list[Answer], stored: dict[str, list[tuple[int, str]]], forgiven: frozenset[str]
+) -> Iterable[str]:
+    """Each chat's numbers ascend, and what is missing was a forgiven answer's."""
+    excused = {(answer.chat, answer.number) for answer in answers if answer.key in forgiven}
+    for chat, messages in stored.items():
+        before = 0
+        for number, _ in messages:
+            if number <= before:
+                yield f"gap or repeat: {number} after {before} in {chat}"
+            for missing in range(before + 1, number):
+                if (chat, missing) not in excused:
+                    yield f"gap or repeat: {missing} is missing in {chat}"
+            before = max(before, number)
 
 
 def invented(invoked: set[str], stored: dict[str, list[tuple[int, str]]]) -> Iterable[str]:

@@ -2,11 +2,15 @@
 
 import threading
 
+import pytest
+
 from client import ALL_APPLICATIONS
 from expect import walk
 from harness import Server, succeeds
 from snapshot import all_tokens
 from waiting import eventually
+
+pytestmark = pytest.mark.embedded
 
 
 class Writers:

@@ -7,7 +7,7 @@ import pytest
 
 from client import ALL_APPLICATIONS
 from expect import assert_counts
-from harness import BINARY, Server, clean_environment, run_confab, succeeds
+from harness import BINARY, Server, clean_environment, succeeds
 from snapshot import all_tokens, fill, snapshot
 from waiting import PATIENCE, eventually
 
@@ -18,10 +18,6 @@ def tokens(own_server, own_client) -> list[str]:
     tokens = fill(own_client, applications=3)
     assert own_client.delete(f"{ALL_APPLICATIONS}/{tokens.pop(1)}").status == 204
     return tokens
-
-
-def start_on(data, tmp_path_factory) -> Server:
-    return Server(tmp_path_factory.mktemp("imported"), data=data).start()
 
 
 def test_export_is_json_lines_and_works_beside_the_server(own_server, own_client, tokens):
@@ -44,69 +40,66 @@ def test_export_to_a_file_is_the_same_as_to_standard_output(own_server, tokens, 
 
 @pytest.mark.parametrize("way", ["standard input", "file"])
 def test_an_import_of_an_export_is_lossless(
-    own_server, own_client, tokens, tmp_path, tmp_path_factory, way
+    own_server, own_client, tokens, make_data_set, start_server, tmp_path, way
 ):
     for token in tokens:
         assert_counts(own_client, f"{ALL_APPLICATIONS}/{token}", 5, chats_count=3)
     before = snapshot(own_client, tokens)
     exported = succeeds(own_server.run("export"))
-    fresh = tmp_path / "fresh"
+    fresh = make_data_set()
     if way == "file":
         file = tmp_path / "all.ndjson"
         file.write_bytes(exported)
-        succeeds(run_confab("import", "--input", file, data=fresh))
+        succeeds(fresh.run("import", "--input", file))
     else:
-        succeeds(run_confab("import", data=fresh, input=exported))
-    assert succeeds(run_confab("export", data=fresh)) == exported
-    succeeds(run_confab("verify", data=fresh))
-    server = start_on(fresh, tmp_path_factory)
-    try:
-        with server.client() as client:
-            assert all_tokens(client) == tokens
-            eventually(lambda: snapshot(client, tokens) == before, 5, "the same with counts")
-            application = f"{ALL_APPLICATIONS}/{tokens[0]}"
-            chat = f"{application}/chats/1"
-            assert client.found(chat, "needle", order="asc") == [3, 4, 5, 6, 7, 8, 9]
-            # numbers go on above everything that was ever used
-            assert client.write(chat, "next") == 11
-            assert client.create_chat(application) == f"{application}/chats/5"
-            assert client.delete(f"{chat}/messages/10").status == 204
-            assert client.delete(f"{application}/chats/4").status == 204
-    finally:
-        server.close()
+        succeeds(fresh.run("import", input=exported))
+    assert succeeds(fresh.run("export")) == exported
+    succeeds(fresh.run("verify"))
+    with start_server(fresh).client() as client:
+        assert all_tokens(client) == tokens
+        eventually(lambda: snapshot(client, tokens) == before, 5, "the same with counts")
+        application = f"{ALL_APPLICATIONS}/{tokens[0]}"
+        chat = f"{application}/chats/1"
+        assert client.found(chat, "needle", order="asc") == [3, 4, 5, 6, 7, 8, 9]
+        # numbers go on above everything that was ever used
+        assert client.write(chat, "next") == 11
+        assert client.create_chat(application) == f"{application}/chats/5"
+        assert client.delete(f"{chat}/messages/10").status == 204
+        assert client.delete(f"{application}/chats/4").status == 204
 
 
 def test_an_import_of_an_existing_token_is_refused_and_writes_nothing(
-    own_server, own_client, tokens, tmp_path
+    own_server, own_client, tokens, make_data_set
 ):
     mine = succeeds(own_server.run("export"))
     fill(own_client, applications=1)
     everything = succeeds(own_server.run("export"))
-    target = tmp_path / "target"
-    succeeds(run_confab("import", data=target, input=mine))
+    target = make_data_set()
+    succeeds(target.run("import", input=mine))
     for attempt in (mine, everything, everything.splitlines(keepends=True)[0] + everything):
-        result = run_confab("import", data=target, input=attempt)
+        result = target.run("import", input=attempt)
         assert result.returncode == 1
         assert result.stderr.strip()
-        assert succeeds(run_confab("export", data=target)) == mine
-    succeeds(run_confab("verify", data=target))
+        assert succeeds(target.run("export")) == mine
+    succeeds(target.run("verify"))
 
 
 @pytest.mark.parametrize("cut", [0.3, 0.7, 0.99])
 def test_a_broken_export_is_refused_and_does_not_hinder_a_whole_one(
-    own_server, tokens, tmp_path, cut
+    own_server, tokens, make_data_set, cut
 ):
     exported = succeeds(own_server.run("export"))
-    target = tmp_path / "target"
+    target = make_data_set()
     broken = exported[: int(len(exported) * cut)].rstrip(b"\n}")
-    result = run_confab("import", data=target, input=broken)
+    result = target.run("import", input=broken)
     assert result.returncode == 1
     assert result.stderr.strip()
-    succeeds(run_confab("import", data=target, input=exported))
-    assert succeeds(run_confab("export", data=target)) == exported
-    succeeds(run_confab("verify", data=target))
+    succeeds(target.run("import", input=exported))
+    assert succeeds(target.run("export")) == exported
+    succeeds(target.run("verify"))
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("command", ["import", "rebuild", "reindex", "recount"])
 def test_commands_that_write_are_refused_beside_a_server(own_server, own_client, tokens, command):
     before = succeeds(own_server.run("export"))
@@ -117,6 +110,7 @@ def test_commands_that_write_are_refused_beside_a_server(own_server, own_client,
     assert own_client.get("/healthz").status == 200
 
 
+@pytest.mark.embedded
 def test_a_second_server_on_the_same_folder_says_why_it_cannot_start(own_server, own_client):
     second = Server(own_server.log.parent, data=own_server.data)
     Server.open_servers.remove(second)
@@ -185,23 +179,20 @@ def test_dead_and_log_have_nothing_odd_to_tell_about_good_data(own_server, token
     succeeds(own_server.run("log"))
 
 
-def test_migrate_makes_a_data_set_and_leaves_one_alone(private, tmp_path, tmp_path_factory):
-    data = tmp_path / "made"
-    succeeds(run_confab("migrate", data=data))
-    succeeds(run_confab("verify", data=data))
-    assert succeeds(run_confab("export", data=data)).count(b"token") == 0
-    server = start_on(data, tmp_path_factory)
-    try:
-        with server.client() as client:
-            tokens = fill(client, applications=1)
-            server.stop()
-            before = succeeds(run_confab("export", data=data))
-            succeeds(run_confab("migrate", data=data))
-            assert succeeds(run_confab("export", data=data)) == before
-            server.start()
-            assert all_tokens(client) == tokens
-    finally:
-        server.close()
+def test_migrate_makes_a_data_set_and_leaves_one_alone(make_data_set, start_server):
+    data_set = make_data_set()
+    succeeds(data_set.run("migrate"))
+    succeeds(data_set.run("verify"))
+    assert succeeds(data_set.run("export")).count(b"token") == 0
+    server = start_server(data_set)
+    with server.client() as client:
+        tokens = fill(client, applications=1)
+        server.stop()
+        before = succeeds(data_set.run("export"))
+        succeeds(data_set.run("migrate"))
+        assert succeeds(data_set.run("export")) == before
+        server.start()
+        assert all_tokens(client) == tokens
 
 
 def test_settings_come_from_flags_environment_and_file_in_this_order(private, tmp_path):

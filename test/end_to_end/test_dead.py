@@ -1,11 +1,8 @@
 """Dead records: what was acknowledged and could not be stored is retried, or dropped for ever."""
 
-from contextlib import closing
-
 import pytest
 
 from client import ALL_APPLICATIONS
-from folders import database
 from harness import succeeds
 from waiting import eventually
 
@@ -24,11 +21,6 @@ IN_THE_WAY = {
 }
 
 
-def store_run(server, statement: str) -> None:
-    with closing(database(server.data, "store.db")) as store:
-        store.execute(statement)
-
-
 def dead_lines(server) -> list[bytes]:
     return succeeds(server.run("dead", "list")).splitlines()
 
@@ -42,7 +34,7 @@ def dead_thing(request, start_server):
         before = client.create_application("lives")
         eventually(lambda: client.read("/readyz")["journal"]["pending"] == 0, 5, "stored")
         server.stop()
-        store_run(server, IN_THE_WAY[request.param][0])
+        server.data_set.store_run(IN_THE_WAY[request.param][0])
         server.start()
         if request.param == "chat":
             thing = client.create_chat(before)
@@ -52,7 +44,7 @@ def dead_thing(request, start_server):
             client.post(f"{thing}/chats")
         eventually(lambda: len(dead_lines(server)) == 2, 10, "put aside")
         server.stop()
-    store_run(server, IN_THE_WAY[request.param][1])
+    server.data_set.store_run(IN_THE_WAY[request.param][1])
     return server, thing
 
 

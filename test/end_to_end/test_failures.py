@@ -20,6 +20,7 @@ def chat_of_own(own_client) -> str:
     return chat
 
 
+@pytest.mark.embedded
 def test_without_the_store_creations_go_on_and_reads_are_never_old(
     own_server, own_client, chat_of_own
 ):
@@ -63,6 +64,7 @@ def test_without_the_store_creations_go_on_and_reads_are_never_old(
     assert_counts(client, chat_of_own, 5, messages_count=20, last_message_number=21)
 
 
+@pytest.mark.embedded
 def test_without_the_journal_writes_are_refused_in_time_and_reads_go_on(
     own_server, own_client, chat_of_own
 ):
@@ -97,6 +99,7 @@ def test_without_the_journal_writes_are_refused_in_time_and_reads_go_on(
     assert client.write(chat_of_own, "after") == last + 1
 
 
+@pytest.mark.embedded
 def test_without_the_index_only_search_is_behind(own_server, own_client, chat_of_own):
     client, messages = own_client, f"{chat_of_own}/messages"
     with write_locked(own_server.data, "search.db"):
@@ -128,6 +131,7 @@ def test_without_search_at_all_only_search_is_refused(start_server):
         assert client.get("/readyz").status == 200
 
 
+@pytest.mark.embedded
 def test_a_backlog_over_its_limit_refuses_writes_until_it_is_gone(start_server):
     server = start_server(backlog_records=1000)
     with server.client() as client:

@@ -8,6 +8,8 @@ from expect import assert_problem, walk
 from harness import Server
 from waiting import eventually
 
+pytestmark = pytest.mark.embedded
+
 
 @pytest.fixture
 def small_disk(private, tmp_path):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from history import Answer, check
+from history import Answer, check, check_after_loss
 
 CHATS = ("a", "b")
 
@@ -98,3 +98,63 @@ def test_a_planted_fault_is_found(break_it, word):
     history = good_history()
     break_it(*history)
     assert any(fault.startswith(word) for fault in check(*history)), check(*history)
+
+
+LOST = frozenset({"a9", "a10"})  # what only a lost history knew
+
+
+def history_after_loss() -> tuple[list[str], list[Answer], dict[str, list[tuple[int, str]]]]:
+    """The last two of a chat are gone; one number went to another, one stays empty."""
+    invoked, answers, stored = good_history()
+    stored["a"][8:] = [(9, "new"), (11, "newer")]
+    answers += [Answer("new", "a", 9, 20, 20.5), Answer("newer", "a", 11, 21, 21.5)]
+    return invoked + ["new", "newer"], answers, stored
+
+
+def test_what_only_a_lost_history_knew_may_be_gone():
+    assert check_after_loss(*history_after_loss(), LOST) == []
+    assert check(*history_after_loss()) != []
+
+
+def lose_another(invoked, answers, stored):
+    stored["a"].remove((8, "a8"))
+
+
+def lose_the_newest(invoked, answers, stored):
+    stored["a"].pop()
+
+
+def leave_another_gap(invoked, answers, stored):
+    answers[-1] = Answer("newer", "a", 12, 21, 21.5)
+    stored["a"][-1] = (12, "newer")
+
+
+def write_over(invoked, answers, stored):
+    stored["a"][7] = (8, "new")
+
+
+def keep_twice(invoked, answers, stored):
+    stored["a"] += [(12, "a10"), (13, "a10")]
+
+
+def go_back(invoked, answers, stored):
+    stored["a"].append((9, "a9"))
+
+
+@pytest.mark.parametrize(
+    "break_it, word",
+    [
+        (lose_another, "lost"),
+        (lose_the_newest, "lost"),
+        (leave_another_gap, "gap"),
+        (write_over, "swapped"),
+        (keep_twice, "doubled"),
+        (go_back, "gap"),
+        (invent, "invented"),
+    ],
+)
+def test_a_planted_fault_is_found_after_a_loss_too(break_it, word):
+    history = history_after_loss()
+    break_it(*history)
+    faults = check_after_loss(*history, LOST)
+    assert any(fault.startswith(word) for fault in faults), faults

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from client import ALL_APPLICATIONS
-from harness import BINARY, Server, clean_environment, run_confab, succeeds
+from harness import BINARY, clean_environment, flags, succeeds
 from snapshot import all_tokens
 
 APPLICATIONS = 6
@@ -39,9 +39,9 @@ def lines(private) -> bytes:
     return "".join(text).encode()
 
 
-def start_import(data, file) -> subprocess.Popen:
+def start_import(data_set, file) -> subprocess.Popen:
     return subprocess.Popen(
-        [BINARY, "import", "--input", file, "--data", data],
+        [BINARY, "import", "--input", file, *flags(data_set.settings)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=clean_environment(),
@@ -50,38 +50,34 @@ def start_import(data, file) -> subprocess.Popen:
 
 @pytest.mark.parametrize("part", [0.2, 0.5, 0.8])
 def test_an_import_killed_on_the_way_is_replaced_by_the_next(
-    lines, tmp_path, tmp_path_factory, part
+    lines, make_data_set, start_server, tmp_path, part
 ):
     file = tmp_path / "all.ndjson"
     file.write_bytes(lines)
     began = time.monotonic()
-    assert start_import(tmp_path / "timed", file).wait() == 0
+    assert start_import(make_data_set(), file).wait() == 0
     whole = time.monotonic() - began
 
-    data = tmp_path / "data"
-    succeeds(run_confab("migrate", data=data))
+    data_set = make_data_set()
+    succeeds(data_set.run("migrate"))
     visible = b""
     for _ in range(3):
-        process = start_import(data, file)
+        process = start_import(data_set, file)
         time.sleep(whole * part)
         process.kill()
         process.wait()
-        visible = succeeds(run_confab("export", data=data))
-        succeeds(run_confab("verify", data=data))
+        visible = succeeds(data_set.run("export"))
+        succeeds(data_set.run("verify"))
         assert visible in (b"", lines), "all or nothing"
         if visible:
             break
     if not visible:
-        succeeds(run_confab("import", "--input", file, data=data))
-    assert succeeds(run_confab("export", data=data)) == lines
-    succeeds(run_confab("verify", data=data))
+        succeeds(data_set.run("import", "--input", file))
+    assert succeeds(data_set.run("export")) == lines
+    succeeds(data_set.run("verify"))
 
-    server = Server(tmp_path_factory.mktemp("imported"), data=data).start()
-    try:
-        with server.client() as client:
-            assert all_tokens(client) == [f"token-{n}" for n in range(APPLICATIONS)]
-            chat = f"{ALL_APPLICATIONS}/token-3/chats/2"
-            assert client.write(chat, "next") == MESSAGES + 2
-            assert client.found(chat, "needle 399", order="asc") == [399]
-    finally:
-        server.close()
+    with start_server(data_set).client() as client:
+        assert all_tokens(client) == [f"token-{n}" for n in range(APPLICATIONS)]
+        chat = f"{ALL_APPLICATIONS}/token-3/chats/2"
+        assert client.write(chat, "next") == MESSAGES + 2
+        assert client.found(chat, "needle 399", order="asc") == [399]

@@ -3,6 +3,7 @@
 import pytest
 
 from client import ALL_APPLICATIONS
+from data_set import DataFolder
 from expect import assert_counts
 from snapshot import all_tokens, fill, snapshot
 
@@ -61,15 +62,17 @@ def test_a_deleted_application_stays_deleted_with_all_its_rows(own_server, own_c
     assert own_client.get(f"{ALL_APPLICATIONS}?after={token}").status == 200
 
 
+@pytest.mark.embedded
 def test_a_data_folder_can_be_moved(own_server, own_client, tmp_path):
     tokens = fill(own_client, applications=1)
     own_server.stop()
-    before = own_server.data
-    own_server.data = before.rename(tmp_path / "moved to here")
+    moved = own_server.data.rename(tmp_path / "moved to here")
+    own_server.data_set = DataFolder(moved)
     own_server.start()
     assert all_tokens(own_client) == tokens
 
 
+@pytest.mark.embedded
 def test_journal_store_and_index_may_be_anywhere(start_server, tmp_path):
     places = {name: f"sqlite:{tmp_path}/{name}.db" for name in ("journal", "store", "search")}
     server = start_server(**places)

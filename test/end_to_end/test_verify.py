@@ -1,32 +1,38 @@
 """`confab verify` finds each planted fault, and nothing in a good data set."""
 
+from contextlib import closing
+
 import pytest
 
 from client import ALL_APPLICATIONS
 from expect import assert_counts
-from folders import copy_folder, database
-from harness import Server, run_confab, succeeds
+from data_set import new_data_set
+from folders import database
+from harness import Server, succeeds
 from snapshot import fill
 from waiting import in_parallel
 
 
 @pytest.fixture(scope="module")
 def good(private, tmp_path_factory):
-    """The folder of a stopped server, and the token of the application in it."""
-    server = Server(tmp_path_factory.mktemp("good")).start()
-    with server.client() as client:
-        (token,) = fill(client, applications=1)
-        client.found(f"{ALL_APPLICATIONS}/{token}/chats/1", "needle")
-        assert_counts(client, f"{ALL_APPLICATIONS}/{token}", 5, chats_count=3)
-    server.stop()
-    yield server.data, token
-    server.close()
+    """The data set of a stopped server, and the token of the application in it."""
+    folder = tmp_path_factory.mktemp("good")
+    with closing(new_data_set(folder)) as data_set:
+        server = Server(folder, data_set=data_set).start()
+        with server.client() as client:
+            (token,) = fill(client, applications=1)
+            client.found(f"{ALL_APPLICATIONS}/{token}/chats/1", "needle")
+            assert_counts(client, f"{ALL_APPLICATIONS}/{token}", 5, chats_count=3)
+        server.close()
+        data_set.keep()
+        yield data_set, token
 
 
 @pytest.fixture
 def copy(good, tmp_path):
-    data, token = good
-    return copy_folder(data, tmp_path / "copy"), token
+    """The same data for each test, however the one before has left its own."""
+    data_set, token = good
+    return data_set.as_kept(tmp_path / "copy"), token
 
 
 STORE_FAULTS = {
@@ -59,11 +65,9 @@ STORE_FAULTS = {
 
 @pytest.mark.parametrize("fault", STORE_FAULTS)
 def test_a_fault_in_the_store_is_found(copy, fault):
-    data, token = copy
-    store = database(data, "store.db")
-    assert store.execute(STORE_FAULTS[fault]).rowcount > 0
-    store.close()
-    result = run_confab("verify", data=data)
+    data_set, token = copy
+    assert data_set.store_run(STORE_FAULTS[fault]) > 0
+    result = data_set.run("verify")
     assert result.returncode != 0
     assert len(result.stdout.strip()) > 20
     if "application" not in fault:
@@ -71,83 +75,83 @@ def test_a_fault_in_the_store_is_found(copy, fault):
 
 
 def test_every_fault_is_listed_not_only_the_first(copy):
-    data, _ = copy
-    store = database(data, "store.db")
-    store.execute(STORE_FAULTS["a message gone"])
-    one = run_confab("verify", data=data).stdout.splitlines()
-    store.execute(STORE_FAULTS["a wrong count of chats"])
-    store.execute("UPDATE chats SET messages_count = 77 WHERE number = 3")
-    store.close()
-    result = run_confab("verify", data=data)
+    data_set, _ = copy
+    data_set.store_run(STORE_FAULTS["a message gone"])
+    one = data_set.run("verify").stdout.splitlines()
+    data_set.store_run(STORE_FAULTS["a wrong count of chats"])
+    data_set.store_run("UPDATE chats SET messages_count = 77 WHERE number = 3")
+    result = data_set.run("verify")
     assert result.returncode != 0
     assert len(result.stdout.splitlines()) >= len(one) + 2
 
 
+@pytest.mark.embedded
 def test_a_missing_document_of_the_index_is_found(copy):
-    data, _ = copy
-    index = database(data, "search.db")
+    data_set, _ = copy
+    index = database(data_set.folder, "search.db")
     assert index.execute("DELETE FROM documents WHERE id % 4294967296 = 5").rowcount > 0
     index.close()
-    result = run_confab("verify", data=data)
+    result = data_set.run("verify")
     assert result.returncode != 0 and result.stdout.strip()
-    succeeds(run_confab("reindex", data=data))
-    succeeds(run_confab("verify", data=data))
+    succeeds(data_set.run("reindex"))
+    succeeds(data_set.run("verify"))
 
 
+@pytest.mark.embedded
 def test_an_extra_document_of_the_index_is_found(copy):
-    data, _ = copy
-    index = database(data, "search.db")
+    data_set, _ = copy
+    index = database(data_set.folder, "search.db")
     extra = "SELECT id + 1000, seq, body FROM documents LIMIT 1"
     assert index.execute(f"INSERT INTO documents (id, seq, body) {extra}").rowcount == 1
     index.close()
-    result = run_confab("verify", data=data)
+    result = data_set.run("verify")
     assert result.returncode != 0 and result.stdout.strip()
-    succeeds(run_confab("reindex", data=data))
-    succeeds(run_confab("verify", data=data))
+    succeeds(data_set.run("reindex"))
+    succeeds(data_set.run("verify"))
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("column, value", [("body", "'stale'"), ("seq", "0")])
 def test_a_stale_document_of_the_index_is_found(copy, column, value):
-    data, _ = copy
-    index = database(data, "search.db")
+    data_set, _ = copy
+    index = database(data_set.folder, "search.db")
     where = "id % 4294967296 = 5"
     assert index.execute(f"UPDATE documents SET {column} = {value} WHERE {where}").rowcount > 0
     index.close()
-    result = run_confab("verify", data=data)
+    result = data_set.run("verify")
     assert result.returncode != 0 and result.stdout.strip()
-    succeeds(run_confab("reindex", data=data))
-    succeeds(run_confab("verify", data=data))
+    succeeds(data_set.run("reindex"))
+    succeeds(data_set.run("verify"))
 
 
+@pytest.mark.embedded
 @pytest.mark.parametrize("name", ["store.db", "search.db", "journal.db"])
 def test_a_damaged_file_is_found(copy, name):
-    data, _ = copy
-    file = data / name
+    data_set, _ = copy
+    file = data_set.folder / name
     content = bytearray(file.read_bytes())
     for start in range(4096, len(content), 8192):  # every other page after the first
         content[start : start + 2000] = b"\xa5" * min(2000, len(content) - start)
     file.write_bytes(content)
-    assert run_confab("verify", data=data).returncode != 0
+    assert data_set.run("verify").returncode != 0
 
 
 @pytest.mark.parametrize("fault", ["a wrong count of messages", "a wrong count of chats"])
 def test_recount_mends_counts(copy, fault):
-    data, _ = copy
-    store = database(data, "store.db")
-    store.execute(STORE_FAULTS[fault])
-    store.close()
-    assert run_confab("verify", data=data).returncode != 0
-    succeeds(run_confab("recount", data=data))
-    succeeds(run_confab("verify", data=data))
+    data_set, _ = copy
+    data_set.store_run(STORE_FAULTS[fault])
+    assert data_set.run("verify").returncode != 0
+    succeeds(data_set.run("recount"))
+    succeeds(data_set.run("verify"))
 
 
 def test_recount_and_reindex_leave_a_good_data_set_good(copy):
-    data, _ = copy
-    before = succeeds(run_confab("export", data=data))
-    succeeds(run_confab("recount", data=data))
-    succeeds(run_confab("reindex", data=data))
-    succeeds(run_confab("verify", data=data))
-    assert succeeds(run_confab("export", data=data)) == before
+    data_set, _ = copy
+    before = succeeds(data_set.run("export"))
+    succeeds(data_set.run("recount"))
+    succeeds(data_set.run("reindex"))
+    succeeds(data_set.run("verify"))
+    assert succeeds(data_set.run("export")) == before
 
 
 def test_verify_finds_nothing_beside_a_busy_server(own_server, own_client):
@@ -169,7 +173,8 @@ def test_verify_finds_nothing_beside_a_busy_server(own_server, own_client):
     in_parallel(lambda task: task[0](task[1]), [(verify, 0), *((write, chat) for chat in chats)])
 
 
-def test_verify_of_a_folder_without_data_is_an_error(private, tmp_path):
-    result = run_confab("verify", data=tmp_path / "nothing")
-    assert result.returncode != 0
-    assert not (tmp_path / "nothing").exists()
+@pytest.mark.embedded
+def test_verify_of_a_folder_without_data_is_an_error(make_data_set):
+    data_set = make_data_set()
+    assert data_set.run("verify").returncode != 0
+    assert not data_set.exists()
