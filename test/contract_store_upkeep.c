@@ -145,6 +145,27 @@ static void counts_move_their_position_or_do_nothing(void **state)
     assert_int_equal(store_counts(f->store, 0, &now, &now, &one, 1), OK);
 }
 
+static void a_recount_that_somebody_is_in_the_way_of_goes_on(void **state)
+{
+    static const enum fault faults[] = {FAULT_BEGIN, FAULT_STATEMENT, FAULT_QUERY, FAULT_COMMIT,
+                                        FAULT_COMMIT_UNKNOWN};
+    struct fixture *f = *state;
+    populate(f, 5);
+    store_close(&f->store);
+    assert_int_equal(store_open(text_of("faulty:%s", f->url), false, &f->store), OK);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        unsigned failures = fake_sql_failures(faults[i]);
+        sql_do(f, "UPDATE chats SET messages_count = 77, messages_deleted = 9");
+        fake_sql_fail(faults[i], NULL, 0, 2);
+        assert_int_equal(store_recount(f->store, 0, 1, &f->position), OK);
+        assert_int_equal(fake_sql_failures(faults[i]), failures + 2);
+        assert_int_equal(chat_item(f, 1).count, 5);
+        verify_nothing(f, true);
+    }
+    fake_sql_fail(FAULT_STATEMENT, NULL, 0, FAULT_ALWAYS);
+    assert_int_equal(store_recount(f->store, 0, 1, &f->position), ERR_STORE);
+}
+
 static void a_recount_mends_everything(void **state)
 {
     struct fixture *f = *state;
@@ -262,6 +283,7 @@ int main(void)
         TEST(counts_are_last_less_deleted),
         TEST(counts_move_their_position_or_do_nothing),
         TEST(a_recount_mends_everything),
+        TEST(a_recount_that_somebody_is_in_the_way_of_goes_on),
         TEST(verify_finds_what_should_not_be),
         TEST(counts_that_lag_are_no_fault_while_somebody_counts),
         TEST(a_backup_is_a_store_and_replaces_nothing),

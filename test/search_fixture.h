@@ -61,9 +61,9 @@ static inline search_t *search_fixture_open(const char *url)
     return search;
 }
 
-/* One message, folded; NULL: it is gone. */
-static inline void put(search_t *search, uint64_t application_id, uint64_t chat, uint64_t number,
-                       uint64_t seq, const char *text)
+/* One message, folded; NULL: it is gone. Visible after the next flush. */
+static inline void take(search_t *search, uint64_t application_id, uint64_t chat, uint64_t number,
+                        uint64_t seq, const char *text)
 {
     struct document document = {application_id, chat, number, seq, NULL, 0};
     char *folded = NULL;
@@ -75,8 +75,15 @@ static inline void put(search_t *search, uint64_t application_id, uint64_t chat,
         document.folded = folded;
     }
     assert_int_equal(search_apply(search, 0, &document, 1, NULL), OK);
-    assert_int_equal(search_flush(search), OK);
     free(folded);
+}
+
+/* The same, visible at once. */
+static inline void put(search_t *search, uint64_t application_id, uint64_t chat, uint64_t number,
+                       uint64_t seq, const char *text)
+{
+    take(search, application_id, chat, number, seq, text);
+    assert_int_equal(search_flush(search), OK);
 }
 
 /* Folds the query; returns the number of hits. */

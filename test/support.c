@@ -41,7 +41,8 @@ void folder_remove(char **folder_p)
 static char **texts;
 static size_t texts_count;
 
-__attribute__((destructor)) static void texts_free(void)
+/* After all other destructors: a fixture's may still use a text. */
+__attribute__((destructor(101))) static void texts_free(void)
 {
     for (size_t i = 0; i < texts_count; i++)
         free(texts[i]);

@@ -123,6 +123,21 @@ static void without_memory_nothing_is_written_and_reads_go_on(void **state)
     assert_int_equal(n->groups[0].first_number, 2);
 }
 
+/* Else one that is started again while it is full would never be trimmed, since nobody
+ * follows a run that was not checked. */
+static void without_memory_a_run_is_checked_and_a_shard_is_closed(void **state)
+{
+    struct fixture *f = *state;
+    assert_string_equal(ask("CONFIG SET maxmemory 1000000"), "OK");
+    status_t checked = journal_checked(f->journal, SHARD, f->run, f->run + 1);
+    status_t marked = journal_mark(f->journal, SHARD, 5, false);
+    assert_string_equal(ask("CONFIG SET maxmemory 0"), "OK");
+    assert_int_equal(checked, OK);
+    assert_int_equal(marked, OK);
+    assert_int_equal(meta_of(f).checked, f->run + 1);
+    assert_int_equal(meta_of(f).mark, 5);
+}
+
 static void without_its_replica_nothing_is_written(void **state)
 {
     struct fixture *f = *state;
@@ -233,6 +248,20 @@ static void passwords_users_and_databases(void **state)
     redis_server_stop(&own);
 }
 
+/* Redis repeats what it was asked where it does not know the command. */
+static void a_password_is_not_repeated(void **state)
+{
+    (void) state;
+    redis_server_t *own = redis_server_start("rename-command AUTH \"\"\n");
+    journal_t *journal = NULL;
+    const char *url = text_of("redis://:secret@127.0.0.1:%u", redis_server_port(own));
+    assert_int_equal(first_meta(url, &journal), ERR_JOURNAL);
+    assert_null(strstr(journal_errmsg(journal), "secret"));
+    assert_non_null(strstr(journal_errmsg(journal), "password"));
+    journal_close(&journal);
+    redis_server_stop(&own);
+}
+
 static char advice[4096];
 
 static void advice_keep(void *context, const char *sentence)
@@ -327,6 +356,32 @@ static void a_dead_server_stops_only_its_own_shards(void **state)
     redis_server_stop(&second);
 }
 
+/* It hangs since before this handle was opened, so that nobody knows what it holds. */
+static void a_server_that_hangs_holds_up_only_its_own_shards(void **state)
+{
+    struct fixture *f = *state;
+    redis_server_t *second = redis_server_start(NULL);
+    const char *url = text_of("%s,%s", redis_server_url(server()), redis_server_url(second));
+    journal_t *journal = NULL;
+    struct look look = {.token = TOKEN, .token_length = strlen(TOKEN)};
+    redis_server_pause(second);
+    assert_int_equal(open_status(url, &journal), OK);
+    for (int i = 0; i < 10; i++) {
+        struct timespec start, end;
+        clock_gettime(CLOCK_MONOTONIC, &start);
+        assert_int_equal(journal_look(journal, &look, 1), OK);
+        clock_gettime(CLOCK_MONOTONIC, &end);
+        if (i > 0 &&
+            (end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000 > 500)
+            fail_msg("it waits for the other one");
+        nanosleep(&(struct timespec){.tv_nsec = 100 * 1000 * 1000}, NULL);
+    }
+    redis_server_resume(second);
+    journal_close(&journal);
+    assert_int_equal(look_at(f, TOKEN, 0).application, EXISTS);
+    redis_server_stop(&second);
+}
+
 /* Wherever the addresses stand, a shard is where its meta is; and on one server only. */
 static void a_shard_is_where_its_meta_is(void **state)
 {
@@ -362,14 +417,17 @@ int main(void)
         TEST(a_server_that_is_down_is_told_at_once),
         TEST(after_a_restart_nothing_is_taken_until_it_was_checked),
         TEST(without_memory_nothing_is_written_and_reads_go_on),
+        TEST(without_memory_a_run_is_checked_and_a_shard_is_closed),
         TEST(without_its_replica_nothing_is_written),
         TEST(a_replica_is_not_written_to),
         TEST(an_emptied_redis_is_another_epoch),
         TEST(an_entry_that_was_tampered_with_is_corrupt),
         cmocka_unit_test(an_address_that_is_none_is_told_without_its_password),
         cmocka_unit_test(passwords_users_and_databases),
+        cmocka_unit_test(a_password_is_not_repeated),
         TEST(settings_that_may_lose_something_are_told),
         TEST(a_dead_server_stops_only_its_own_shards),
+        TEST(a_server_that_hangs_holds_up_only_its_own_shards),
         TEST(a_shard_is_where_its_meta_is),
     };
     journal_kind = "redis";

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "actors.h"
+#include "storage/history.h"
 
 #define TOKEN "some-application"
 
@@ -225,6 +226,27 @@ static void an_older_copy_is_noticed_by_who_stored(void **state)
     assert_int_equal(message_rows(f), 2);
 }
 
+/* Another server was the first to look, and found nothing wrong with what is left. What was
+ * in flight was given up, so that the next batch has a new name, whose sequence has no gap. */
+static void an_older_copy_is_noticed_also_under_a_new_name(void **state)
+{
+    struct actors *f = (struct actors *) *state;
+    const char *copy = text_of("%s/copy", f->folder);
+    struct history_reason reason;
+    assert_int_equal(post(f, "kept"), OK);
+    files_copy(f, NULL, copy);
+    WAIT_FOR(post(f, "lost") == OK);
+    redis_server_pause(f->redis[0]);
+    assert_int_equal(post(f, "given up"), ERR_OUTCOME_UNKNOWN);
+    files_copy(f, copy, NULL);
+    WAIT_FOR(history_check(f->journal, f->store, shard_of(f), NULL, &reason) == OK);
+    uint64_t left = meta_of(f).last_seq;
+    WAIT_FOR(post(f, "refused") != ERR_JOURNAL);
+    assert_int_equal(f->reply.status, ERR_CLOSED);
+    assert_true(meta_of(f).mark != 0);
+    assert_int_equal(meta_of(f).last_seq, left);
+}
+
 static void an_emptied_journal_takes_nothing(void **state)
 {
     struct actors *f = (struct actors *) *state;
@@ -248,6 +270,7 @@ int main(void)
         REDIS_TEST(a_new_life_is_checked_also_when_nobody_writes),
         REDIS_TEST(an_older_copy_is_noticed_by_who_appended),
         REDIS_TEST(an_older_copy_is_noticed_by_who_stored),
+        REDIS_TEST(an_older_copy_is_noticed_also_under_a_new_name),
         REDIS_TEST(an_emptied_journal_takes_nothing),
     };
     return cmocka_run_group_tests(tests, actors_prepare, actors_finish) ? 1 : 0;

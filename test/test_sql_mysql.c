@@ -262,6 +262,23 @@ static void a_result_outlives_its_connection(void **state)
     assert_int_equal(sql_end(&rows), OK);
 }
 
+/* Some servers begin another one by themselves, in which all that follows would stay. */
+static void a_commit_ends_the_transaction_whatever_the_server_would_do(void **state)
+{
+    struct fixture *f = *state;
+    sql_t *sql;
+    server_do("SET GLOBAL completion_type = 'CHAIN'");
+    assert_int_equal(sql_open(f->url, SQL_DURABLE, &sql), OK);
+    status_t status = sql_begin(sql);
+    server_do("SET GLOBAL completion_type = 'NO_CHAIN'");
+    assert_int_equal(status, OK);
+    assert_int_equal(put(sql, 1, 1), OK);
+    assert_int_equal(sql_commit(sql), OK);
+    assert_int_equal(put(sql, 2, 2), OK);
+    assert_int_equal(number_of(f->other, "SELECT COUNT(*) FROM t"), 2);
+    sql_close(&sql);
+}
+
 /* ---- packets ---- */
 
 static void rows_of_several_packets_are_inserted_together_or_not_at_all(void **state)
@@ -444,6 +461,7 @@ int main(void)
         TEST(what_was_lost_within_a_transaction_is_not_made_up_for),
         TEST(a_connection_that_nobody_used_is_made_again),
         TEST(a_result_outlives_its_connection),
+        TEST(a_commit_ends_the_transaction_whatever_the_server_would_do),
         TEST(rows_of_several_packets_are_inserted_together_or_not_at_all),
         TEST(what_no_packet_can_hold_is_no_bad_data),
         TEST(keys_are_compared_by_their_bytes),

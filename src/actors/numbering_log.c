@@ -79,7 +79,31 @@ const char *numbering_log_errmsg(const numbering_log_t *self)
     return self->errmsg ? self->errmsg : journal_errmsg(self->journal);
 }
 
+static void history_lost(const numbering_log_t *self, unsigned shard)
+{
+    log_write(LEVEL_ERROR, NULL, "history_lost", "shard=%u reason=\"%s\" do=\"confab rebuild\"",
+              shard, self->reason.text);
+}
+
 /* ---- names ---- */
+
+/* A new name begins a new sequence, in which it would be no gap that the journal has lost
+ * what was appended under the old one. */
+static status_t producer_rename(numbering_log_t *self, unsigned shard)
+{
+    struct producer *producer = &self->producers[shard];
+    const struct position *own = &producer->own;
+    status_t status = own->seq ? history_own(self->journal, shard, own, &self->reason) : OK;
+    if (status == ERR_CLOSED)
+        history_lost(self, shard);
+    if (status != OK) {
+        self->errmsg = self->reason.text;
+        return status == ERR_CLOSED ? ERR_CLOSED : ERR_JOURNAL;
+    }
+    producer->id = journal_random();
+    producer->sequence = 1;
+    return OK;
+}
 
 /* Sees to it that the producer has an epoch and a name. */
 static status_t producer_prepare(numbering_log_t *self, unsigned shard)
@@ -99,8 +123,9 @@ static status_t producer_prepare(numbering_log_t *self, unsigned shard)
         producer->epoch = meta.epoch;
     }
     if (producer->id == 0 || now - producer->used_us > PRODUCER_IDLE_US) {
-        producer->id = journal_random();
-        producer->sequence = 1;
+        status_t status = producer_rename(self, shard);
+        if (status != OK)
+            return status;
     }
     producer->used_us = now;
     return OK;
@@ -164,8 +189,7 @@ static status_t shard_check(numbering_log_t *self, unsigned shard)
         status = history_check(self->journal, self->store, shard, own->seq ? own : NULL,
                                &self->reason);
     if (status == ERR_CLOSED)
-        log_write(LEVEL_ERROR, NULL, "history_lost", "shard=%u reason=\"%s\" do=\"confab rebuild\"",
-                  shard, self->reason.text);
+        history_lost(self, shard);
     if (status == OK)
         log_info("history_checked", "shard=%u reason=\"the journal began another life\"", shard);
     if (status == OK || status == ERR_CLOSED)

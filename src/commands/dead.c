@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands/appender.h"
 #include "commands/command.h"
@@ -37,6 +38,8 @@ const char command_dead_help[] =
     "Exit: 0 done; 1 could not, or a record is still bad; 2 called in the wrong way.\n"
     "\n"
     "Example: confab dead retry 0:4711 --data /var/lib/confab\n";
+
+enum { TRIES_MAX = 10, PAUSE_US = 100000 };
 
 struct dead_list {
     struct dead {
@@ -95,6 +98,10 @@ static status_t retry(data_set_t *data_set, const struct dead *dead)
 {
     const struct record *record = &dead->record;
     status_t status = store_dead_retry(data_set->store, dead->shard, record->seq);
+    for (int i = 1; status == ERR_STORE && i < TRIES_MAX; i++) { /* a server was in its way? */
+        usleep(PAUSE_US);
+        status = store_dead_retry(data_set->store, dead->shard, record->seq);
+    }
     if (status != OK)
         return failed(data_set, dead, status);
     if (data_set->search)

@@ -32,7 +32,7 @@ const char command_rebuild_help[] =
     "\n"
     "Example: confab rebuild --data /var/lib/confab\n";
 
-enum { TRIES_MAX = 5, PAUSE_US = 500000 }; /* where somebody else rebuilds, too */
+enum { TRIES_MAX = 3, PAUSE_US = 500000 }; /* where somebody else rebuilds, too */
 
 static void step_print(void *context, const char *sentence)
 {
@@ -107,10 +107,12 @@ int command_rebuild(const struct config *config, int argc, char **argv)
         data_set_close(&data_set);
         return 2;
     }
-    for (unsigned shard = 0; shard < shards; shard++)
+    /* One that cannot be read says nothing of the others; one that a server follows does:
+     * the address is wrong. */
+    for (unsigned shard = 0; status != ERR_CONFLICT && shard < shards; shard++)
         if (!options[0].given || options[0].number == shard) {
             status_t one = shard_rebuild(data_set, shard);
-            status = status == OK ? one : status;
+            status = one == OK ? status : one;
         }
     data_set_close(&data_set);
     return status == OK ? 0 : 1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* recount.c - confab recount: every count from the rows themselves. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include "commands/command.h"
 #include "commands/data_set.h"
@@ -19,7 +20,9 @@ const char command_recount_help[] =
     "\n"
     "Example: confab recount --data /var/lib/confab\n";
 
-static status_t shard_recount(data_set_t *data_set, unsigned shard)
+enum { TRIES_MAX = 20, PAUSE_US = 100000 };
+
+static status_t recount_once(data_set_t *data_set, unsigned shard)
 {
     struct position position;
     bool found;
@@ -30,6 +33,18 @@ static status_t shard_recount(data_set_t *data_set, unsigned shard)
     if (status == OK)
         status = store_recount(data_set->store, shard, (unsigned) data_set->config.shards,
                                &position);
+    return status;
+}
+
+/* A server that counts at the same time may be in its way: MySQL then ends one of the
+ * two as a deadlock. */
+static status_t shard_recount(data_set_t *data_set, unsigned shard)
+{
+    status_t status = recount_once(data_set, shard);
+    for (int i = 1; status == ERR_STORE && i < TRIES_MAX; i++) {
+        usleep(PAUSE_US);
+        status = recount_once(data_set, shard);
+    }
     if (status != OK)
         log_error("recount", "shard=%u status=%s reason=\"%s\" detail=\"%s\"", shard,
                   status_name(status), status_text(status), store_errmsg(data_set->store));

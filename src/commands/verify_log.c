@@ -50,14 +50,19 @@ static status_t entry_take(struct walk *walk, const struct entry *entry)
     return status;
 }
 
-/* The end of the log must be what its meta says. */
-static status_t end_check(struct walk *walk, bool *ret_again)
+/* The end of the log must be what its meta says. *ret_again: up to `goal` something is
+ * there still to be read. */
+static status_t end_check(struct walk *walk, uint64_t goal, bool *ret_again)
 {
     status_t status = meta_read(walk);
     *ret_again = false;
     if (status != OK || walk->meta.first_seq > walk->meta.last_seq)
         return status;
-    if (walk->next <= walk->meta.last_seq)
+    if (walk->next < walk->meta.first_seq) { /* trimmed meanwhile */
+        walk->next = walk->meta.first_seq;
+        walk->started = false;
+    }
+    if (walk->next <= goal)
         *ret_again = true;
     else if (walk->last.seq == walk->meta.last_seq &&
              !entry_name_equal(walk->last.name, walk->meta.last_name))
@@ -67,32 +72,39 @@ static status_t end_check(struct walk *walk, bool *ret_again)
     return OK;
 }
 
+static status_t entries_take(struct walk *walk)
+{
+    status_t status = journal_read_from(walk->verify->data_set->journal, walk->shard, walk->next,
+                                        RECORDS_MAX, BYTES_MAX, &walk->entries);
+    for (size_t i = 0; status == OK && i < walk->entries.count; i++)
+        status = entry_take(walk, &walk->entries.entry[i]);
+    return status;
+}
+
+/* Up to where the log ends now: what servers go on appending is not waited for. */
 static status_t entries_walk(struct walk *walk)
 {
-    journal_t *journal = walk->verify->data_set->journal;
+    const uint64_t goal = walk->meta.last_seq;
     status_t status = OK;
     walk->next = walk->meta.first_seq;
     for (int looks = 0; status == OK && looks < LOOKS;) {
         bool again = false;
-        status = journal_read_from(journal, walk->shard, walk->next, RECORDS_MAX, BYTES_MAX,
-                                   &walk->entries);
-        for (size_t i = 0; status == OK && i < walk->entries.count; i++)
-            status = entry_take(walk, &walk->entries.entry[i]);
-        if (status != OK || walk->entries.count > 0)
+        status = entries_take(walk);
+        if (status != OK || (walk->entries.count > 0 && walk->next <= goal))
             continue;
-        status = end_check(walk, &again);
+        status = end_check(walk, goal, &again);
         if (status != OK || !again)
             return status;
         looks++;
     }
     if (status == ERR_CORRUPT) {
         verify_fault(walk->verify, "shard %u: %s; what is behind it was not looked at", walk->shard,
-                     journal_errmsg(journal));
+                     journal_errmsg(walk->verify->data_set->journal));
         return OK;
     }
     if (status == OK)
         verify_fault(walk->verify, "shard %u: seq %llu to %llu are missing at the end of the log",
-                     walk->shard, (number) walk->next, (number) walk->meta.last_seq);
+                     walk->shard, (number) walk->next, (number) goal);
     return status;
 }
 

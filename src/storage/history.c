@@ -201,6 +201,18 @@ static status_t run_enter(const struct situation *situation)
     return status == ERR_CONFLICT ? status : history_journal(situation, status);
 }
 
+/* Closes the shard, and keeps the reason. */
+static status_t shard_mark(const struct situation *situation)
+{
+    struct history_reason why = *situation->reason;
+    status_t status = journal_mark(situation->journal, situation->shard, journal_random(), false);
+    status = history_journal(situation, status);
+    if (status != OK)
+        return status;
+    *situation->reason = why;
+    return ERR_CLOSED;
+}
+
 /* The verdict was bad: closes the shard, unless the row has moved meanwhile (a
  * twin may have gone on and trimmed). ERR_CONFLICT: look again. */
 static status_t shard_close(const struct situation *situation)
@@ -214,13 +226,7 @@ static status_t shard_close(const struct situation *situation)
         return status;
     if (found != situation->row_found || (found && !position_equal(&row, &situation->row)))
         return ERR_CONFLICT;
-    struct history_reason why = *situation->reason;
-    status = journal_mark(situation->journal, situation->shard, journal_random(), false);
-    status = history_journal(situation, status);
-    if (status != OK)
-        return status;
-    *situation->reason = why;
-    return ERR_CLOSED;
+    return shard_mark(situation);
 }
 
 static status_t check_once(struct situation *situation, const struct position *own, bool again)
@@ -270,4 +276,16 @@ status_t history_recheck(journal_t *journal, store_t *store, unsigned shard,
                          struct history_reason *ret_reason)
 {
     return check(journal, store, shard, NULL, true, ret_reason);
+}
+
+status_t history_own(journal_t *journal, unsigned shard, const struct position *own,
+                     struct history_reason *ret_reason)
+{
+    struct situation situation = {.journal = journal, .shard = shard, .reason = ret_reason};
+    enum fit fit = FIT;
+    status_t status = journal_meta(journal, shard, &situation.meta, &situation.meta_found);
+    status = history_journal(&situation, status);
+    if (status == OK && situation.meta_found && !situation.meta.mark)
+        status = own_judge(&situation, own, &fit);
+    return status == OK && fit != FIT ? shard_mark(&situation) : status;
 }

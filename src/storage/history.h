@@ -65,6 +65,13 @@ MUST_CHECK status_t history_check(journal_t *journal, store_t *store, unsigned s
 MUST_CHECK status_t history_recheck(journal_t *journal, store_t *store, unsigned shard,
                                     struct history_reason *ret_reason);
 
+/* For who takes a new name: is the last entry that it appended still in the log (if of this
+ * epoch and not trimmed away)? No gap in a sequence would tell, and another may have entered
+ * this run before. It is not: closes the shard, ERR_CLOSED. OK too if it was closed before.
+ * Needs no store. ERR_JOURNAL: not known. */
+MUST_CHECK status_t history_own(journal_t *journal, unsigned shard, const struct position *own,
+                                struct history_reason *ret_reason);
+
 /* What a rebuild did. */
 struct rebuild_report {
     uint64_t epoch, base;         /* the new ones */

@@ -76,16 +76,26 @@ static struct node *holder_find(journal_redis_t *self, unsigned shard, unsigned 
     return holder;
 }
 
+/* A server that never answered is asked again only for shards that no other holds, so
+ * that it holds up nobody else. */
+static status_t nodes_ask(journal_redis_t *self, bool again)
+{
+    status_t status = OK;
+    for (unsigned i = 0; i < self->nodes_count; i++) {
+        struct node *node = &self->nodes[i];
+        if (!node->asked && (again || node->connection == 0) && node_ready(self, node) != OK)
+            status = ERR_JOURNAL;
+    }
+    return status;
+}
+
 status_t shard_node(journal_redis_t *self, unsigned shard, struct node **ret_node)
 {
     *ret_node = &self->nodes[0];
     if (self->nodes_count == 1)
         return OK;
-    status_t asked = OK;
-    for (unsigned i = 0; i < self->nodes_count; i++)
-        if (!self->nodes[i].asked && node_ready(self, &self->nodes[i]) != OK)
-            asked = ERR_JOURNAL;
     unsigned holders;
+    status_t asked = nodes_ask(self, holder_find(self, shard, &holders) == NULL);
     struct node *holder = holder_find(self, shard, &holders);
     if (holders > 1)
         return journal_fail(&self->journal, ERR_JOURNAL,

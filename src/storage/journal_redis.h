@@ -151,6 +151,7 @@ typedef struct {
 
     /* The look at hand. */
     size_t *order, order_capacity;
+    uint32_t look_shards; /* of the data set, all the while; 0: not known */
 
     /* Removing old counters. */
     unsigned sweep_shard;

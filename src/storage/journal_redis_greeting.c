@@ -115,8 +115,12 @@ static redisReply *greeting_answer(struct node *node, int type)
     redisReply *reply = answer;
     if (reply->type == type)
         return reply;
+    bool error = reply->type == REDIS_REPLY_ERROR;
+    bool repeats = error && node->password && strstr(reply->str, node->password);
     snprintf(node->why, sizeof node->why, "%s",
-             reply->type == REDIS_REPLY_ERROR ? reply->str : "it answers like no Redis");
+             repeats ? "it takes no password"
+             : error ? reply->str
+                     : "it answers like no Redis");
     freeReplyObject(reply);
     return NULL;
 }

@@ -25,7 +25,7 @@ static unsigned look_shard(const journal_redis_t *self, const struct look *look,
 {
     if (closed)
         return *closed;
-    return self->shards ? token_shard(look->token, look->token_length, self->shards) : 0;
+    return self->look_shards ? token_shard(look->token, look->token_length, self->look_shards) : 0;
 }
 
 /* ---- asking ---- */
@@ -328,6 +328,7 @@ status_t journal_redis_look(journal_t *journal, struct look looks[], size_t coun
     journal_redis_t *self = journal_redis_cast(journal);
     if (!closed)
         shards_learn(self);
+    self->look_shards = self->shards; /* whatever a server says that is connected to on the way */
     order_make(self, looks, count, closed);
     struct visit *visits = malloc(SHARDS_MAX * sizeof *visits);
     if (!visits)

@@ -1,5 +1,6 @@
--- Closes a shard. KEYS: meta. ARGV: the mark, "1" if it replaces another one, and the
--- meta of a shard that does not exist yet.
+#!lua flags=allow-oom
+-- Closes a shard, also without memory. KEYS: meta. ARGV: the mark, "1" if it replaces
+-- another one, and the meta of a shard that does not exist yet.
 local meta = redis.call('GET', KEYS[1])
 if not meta then
     redis.call('SET', KEYS[1], ARGV[3])

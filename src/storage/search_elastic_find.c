@@ -38,8 +38,10 @@ static status_t hits_ask(search_elastic_t *self, const char *wanted, unsigned ti
                                          &code);
     if (status != OK || code == 404) /* an index that is not there has nothing */
         return status;
-    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(self->json, "timed_out"))) {
-        search_elastic_words(self, "%s: it took too long", self->server);
+    const cJSON *timed_out = cJSON_GetObjectItemCaseSensitive(self->json, "timed_out");
+    if (!cJSON_IsFalse(timed_out)) {
+        search_elastic_words(self, "%s: %s", self->server,
+                             timed_out ? "it took too long" : "not the answer to a _search");
         return ERR_SEARCH;
     }
     const cJSON *hits = cJSON_GetObjectItemCaseSensitive(self->json, "hits");
@@ -52,6 +54,12 @@ static uint64_t sort_value(const cJSON *hit, int nth)
 {
     const cJSON *values = cJSON_GetObjectItemCaseSensitive(hit, "sort");
     return search_elastic_number(cJSON_GetArrayItem(values, nth));
+}
+
+static status_t hit_odd(search_elastic_t *self)
+{
+    search_elastic_words(self, "%s: a hit without its numbers", self->server);
+    return ERR_SEARCH;
 }
 
 static void chat_filter(struct buffer *request, uint64_t application_id, uint64_t chat)
@@ -145,6 +153,8 @@ status_t search_elastic_find(search_t *search, uint64_t application_id, uint64_t
             return status;
         for (const cJSON *hit = hits ? hits->child : NULL; within && hit; hit = hit->next) {
             after = sort_value(hit, 0);
+            if (after == 0)
+                return hit_odd(self);
             within = after >= lowest && after <= highest && got < asked;
             if (within)
                 ret_numbers[count + got++] = after;
@@ -171,6 +181,8 @@ static status_t scan_page(search_elastic_t *self, struct document_cursor *cursor
             .seq = sort_value(hit, 3),
             .hash = sort_value(hit, 4),
         };
+        if (!document.application_id || !document.chat || !document.number)
+            return hit_odd(self);
         each(context, &document);
         *cursor = (struct document_cursor){document.application_id, document.chat, document.number};
         (*count)++;

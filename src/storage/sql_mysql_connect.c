@@ -29,11 +29,8 @@ enum {
     AWAY_US = 500 * 1000,
 };
 
-/* Of MySQL 8 only, so that the library's header does not have them. */
-enum {
-    ER_CHECK_VIOLATED = 3819,
-    ER_INACTIVE = 4031,
-};
+/* Of MySQL 8 only, so that the library's header does not have it. */
+enum { ER_CHECK_VIOLATED = 3819 };
 
 /* ---- servers that are away ---- */
 
@@ -241,6 +238,7 @@ static bool session_set(const sql_mysql_t *self)
     buffer_printf(&settings,
                   "SET NAMES utf8mb4 COLLATE utf8mb4_bin, SESSION time_zone = '+00:00', "
                   "SESSION innodb_lock_wait_timeout = 1, SESSION autocommit = 1, "
+                  "SESSION completion_type = 0, "
                   "SESSION wait_timeout = %d, SESSION sql_mode = "
                   "'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,ERROR_FOR_DIVISION_BY_ZERO'",
                   self->patient ? PATIENT_TIMEOUT_S : IDLE_TIMEOUT_S);

@@ -8,7 +8,10 @@
 
 #include "storage/store_internal.h"
 
-enum { RECOUNT_MAX = 256 }; /* chats of one transaction */
+enum {
+    RECOUNT_MAX = 256, /* chats of one transaction */
+    RECOUNT_TRIES = 5, /* of each */
+};
 
 /* ---- tallies ---- */
 
@@ -198,6 +201,19 @@ static status_t recount_slice(struct recount *recount)
     return store_finish(recount->store, status);
 }
 
+/* Who counts or persists at the same time may be in the way: MySQL then ends one of the
+ * two as a deadlock. In a large store that must not be a reason to begin anew. */
+static status_t recount_slice_again(struct recount *recount)
+{
+    const struct recount start = *recount;
+    status_t status = recount_slice(recount);
+    for (int i = 1; status == ERR_UNAVAILABLE && i < RECOUNT_TRIES; i++) {
+        *recount = start;
+        status = recount_slice(recount);
+    }
+    return status;
+}
+
 status_t store_recount(store_t *store, unsigned shard, unsigned shards,
                        const struct position *position)
 {
@@ -205,7 +221,7 @@ status_t store_recount(store_t *store, unsigned shard, unsigned shards,
     struct recount recount = {.store = store, .shard = shard, .shards = shards, .more = true};
     status_t status = OK;
     while (status == OK && recount.more)
-        status = recount_slice(&recount);
+        status = recount_slice_again(&recount);
     if (status != OK)
         return store_status(status);
     return store_position_set(store, FOLLOWER_COUNTING, shard, position);

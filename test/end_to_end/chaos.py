@@ -7,7 +7,7 @@ import time
 
 from client import Client
 from history import Answer
-from waiting import in_parallel
+from waiting import PATIENCE, eventually, in_parallel
 
 
 class Writers:
@@ -43,9 +43,24 @@ class Writers:
             thread.start()
         return self
 
-    def stop(self) -> None:
-        """Let everybody get the answer to what was sent last."""
+    def run(self, count: int, seconds: float = 30) -> "Writers":
+        """Write until there are so many answers, and stop."""
+        self.start()
+        try:
+            eventually(lambda: len(self.answers) >= count, seconds, f"{count} answers")
+        finally:
+            self.stop()
+        return self
+
+    def stop(self, seconds: float = 20) -> None:
+        """Let everybody get the answer to what was sent last; it must come in this time."""
         self.stopping.set()
+        deadline = time.monotonic() + seconds * PATIENCE
+        for thread in self.threads:
+            thread.join(max(0, deadline - time.monotonic()))
+            if thread.is_alive() and not self.giving_up.is_set():
+                self.odd.append(f"not answered within {seconds} s")
+                self.giving_up.set()
         for thread in self.threads:
             thread.join()
 

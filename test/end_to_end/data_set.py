@@ -55,6 +55,10 @@ class DataSet:
         """Run one statement of SQL that both stores understand; how many rows it changed."""
         raise NotImplementedError
 
+    def spoil_index(self, fault: str) -> None:
+        """Do this to a document of message 5 of a chat: one of INDEX_FAULTS."""
+        raise NotImplementedError
+
     def keep(self) -> None:
         """Remember all that is in it now; nobody serves it."""
         raise NotImplementedError
@@ -66,6 +70,15 @@ class DataSet:
 
     def close(self) -> None:
         """Remove what the test's own folders do not hold."""
+
+
+INDEX_FAULTS = {  # in the embedded stack
+    "gone": "DELETE FROM documents WHERE id % 4294967296 = 5",
+    "one too many": """INSERT INTO documents (id, seq, body)
+        SELECT id + 1000, seq, body FROM documents WHERE id % 4294967296 = 5 LIMIT 1""",
+    "another text": "UPDATE documents SET body = 'stale' WHERE id % 4294967296 = 5",
+    "another seq": "UPDATE documents SET seq = 0 WHERE id % 4294967296 = 5",
+}
 
 
 class DataFolder(DataSet):
@@ -84,6 +97,10 @@ class DataFolder(DataSet):
     def store_run(self, statement):
         with closing(database(self.folder, "store.db")) as store:
             return store.execute(statement).rowcount
+
+    def spoil_index(self, fault):
+        with closing(database(self.folder, "search.db")) as index:
+            assert index.execute(INDEX_FAULTS[fault]).rowcount > 0
 
     def keep(self):
         pass  # nobody writes to this folder from now on
@@ -125,6 +142,35 @@ class FullStack(DataSet):
 
     def store_run(self, statement):
         return int(self.sql(f"{statement}; SELECT ROW_COUNT()")[-1][0])
+
+    def spoil_index(self, fault):
+        name, document = self.document_of(5)
+        application, chat, _ = name.split("-")
+        if fault == "one too many":
+            name = f"{application}-{chat}-1005"
+            document["number"] = 1005
+        if fault == "another text":
+            document["hash"] += 1
+        if fault == "another seq":
+            document["seq"] = 0
+        method, body = ("DELETE", None) if fault == "gone" else ("PUT", document)
+        status, answer = self.ask(method, f"/{self.index}/_doc/{name}?refresh=true", body)
+        assert status in (200, 201), answer
+
+    def document_of(self, number: int) -> tuple[str, dict]:
+        """Name and content of one that is indexed for a message with this number. What the index
+        does not give back, confab has no use for after it is indexed, but for the shard."""
+        fields = ["application", "chat_number", "number", "seq", "hash"]
+        for shard in range(int(self.sql("SELECT MAX(shard) FROM positions")[0][0]) + 1):
+            query = {"term": {"shard": str(shard)}}
+            search = {"size": 1000, "query": query, "docvalue_fields": fields}
+            _, found = self.ask("POST", f"/{self.index}/_search", search)
+            for hit in found["hits"]["hits"]:
+                document = {name: values[0] for name, values in hit["fields"].items()}
+                if document["number"] == number:
+                    chat = f"{document['application']}-{document['chat_number']}"
+                    return hit["_id"], {**document, "chat": chat, "shard": str(shard), "body": "x"}
+        raise AssertionError(f"no document of a message {number} in {self}")
 
     def keep(self):
         self.kept = dump_sql(self.port, self.database)

@@ -32,7 +32,6 @@ class Server:
         self.settings = {"counts_flush": "1s", **settings}
         self.environment = environment or {}
         self.process: subprocess.Popen | None = None
-        self.was_killed = False
         self.open_servers.append(self)
 
     @property
@@ -64,24 +63,18 @@ class Server:
             )
 
     def start(self) -> "Server":
-        """Start and wait until /readyz is 200.
-
-        On the full stack, also until its other parts do their work: a new index takes a moment, and
-        who was killed could not give back its leases, so that the store is behind while they last.
-        """
+        """Start and wait until /readyz is 200; if there is a new index, until it can be searched."""
         assert not self.process, "runs already"
+        is_new = self.data_set.shared and not self.data_set.exists()
         self.process = self.spawn()
         eventually(self.is_ready, 20, f"{self} ready")
-        if self.data_set.shared:
-            eventually(self.is_whole, 20, f"all parts of {self} at work")
-        self.was_killed = False
+        if is_new:
+            eventually(lambda: self.status()["status"] == "ok", 20, f"{self} at work")
         return self
 
-    def is_whole(self) -> bool:
+    def status(self) -> dict:
         with self.client() as client:
-            ready = client.get("/readyz").json()
-        stored = not self.was_killed or ready["journal"]["pending"] == 0
-        return stored and ready["status"] == "ok"
+            return client.get("/readyz").json()
 
     def is_ready(self) -> bool:
         code = self.process.poll()
@@ -111,7 +104,6 @@ class Server:
     def kill(self) -> None:
         self.process.kill()
         self.wait()
-        self.was_killed = True
 
     def restart(self, **settings) -> "Server":
         """Stop it, and start it with these settings changed."""

@@ -284,12 +284,17 @@ class SqlServer(Service):
 
     needs_ordinary_user = True
 
+    def __init__(self, folder=None, environment=None):
+        super().__init__(folder, environment)
+        self.temporary = self.folder / "tmp"  # one that starts in /tmp removes others' tables
+
     def common_options(self) -> list[str]:
         """As durable as in production, with little memory."""
         return [
             f"--datadir={self.data}",
             f"--port={self.port}",
             f"--socket={self.folder}/socket",
+            f"--tmpdir={self.temporary}",
             "--bind-address=127.0.0.1",
             "--innodb-flush-log-at-trx-commit=1",
             "--innodb-buffer-pool-size=128M",
@@ -303,6 +308,7 @@ class SqlServer(Service):
 
     def prepare(self):
         """A folder whose making was interrupted is made anew."""
+        self.temporary.mkdir(exist_ok=True)
         mark = self.folder / "initialized"
         if not mark.exists():
             shutil.rmtree(self.data, ignore_errors=True)
@@ -310,6 +316,7 @@ class SqlServer(Service):
             self.give_to_user()
             self.initialize()
             mark.touch()
+        self.give_to_user()
 
     def run_once(self, command: list) -> None:
         process = self.popen(command, {})
@@ -363,8 +370,9 @@ class MariaDB(SqlServer):
 
     def initialize(self):
         self.run_once(
-            ["mariadb-install-db", "--no-defaults", f"--datadir={self.data}", "--skip-test-db",
-             "--auth-root-authentication-method=normal", "--skip-name-resolve"]
+            ["mariadb-install-db", "--no-defaults", f"--datadir={self.data}",
+             f"--tmpdir={self.temporary}", "--auth-root-authentication-method=normal",
+             "--skip-test-db", "--skip-name-resolve"]
         )  # fmt: skip
 
     def command(self):
@@ -384,7 +392,8 @@ class MySQL(SqlServer):
         return [home / "bin" / "mysqld", "--no-defaults", f"--basedir={home}"]
 
     def initialize(self):
-        self.run_once([*self.binary(), f"--datadir={self.data}", "--initialize-insecure"])
+        folders = [f"--datadir={self.data}", f"--tmpdir={self.temporary}"]
+        self.run_once([*self.binary(), *folders, "--initialize-insecure"])
 
     def command(self):
         return [*self.binary(), *self.common_options(), "--mysqlx=OFF"]

@@ -106,12 +106,7 @@ class Stack:
 
     def write(self, chats: list[str], seed: str, count: int = 200, **options) -> Writers:
         """What writers wrote who had this many answers, all of them in the store by now."""
-        writers = Writers(self.urls, chats, 8, seed, **options)
-        writers.start()
-        try:
-            eventually(lambda: len(writers.answers) >= count, 30, f"{count} answers")
-        finally:
-            writers.stop()
+        writers = Writers(self.urls, chats, 8, seed, **options).run(count)
         self.settle()
         return writers
 
@@ -140,7 +135,12 @@ class Stack:
         """Wait until everybody has followed: stored, indexed, counted."""
         for server in self.servers:
             if server.process:
-                eventually(lambda: is_quiet(server), SETTLING, f"{server} has followed")
+                try:
+                    eventually(lambda: is_quiet(server), SETTLING, f"{server} has followed")
+                except AssertionError:
+                    with server.client() as client:
+                        print(client.get("/readyz"))
+                    raise
 
     def assert_sound(self, *crowds: Writers, forgiven: frozenset[str] = frozenset()) -> None:
         """All that the checker looks at. `forgiven`: keys that only a lost history knew."""

@@ -99,6 +99,9 @@ def test_a_redis_that_lost_history_is_noticed_and_mended_without_loss(past, lose
 
 def test_an_older_store_is_noticed_and_what_is_lost_is_told(past):
     """The log was trimmed: what was written since the copy is in neither."""
+    eventually(
+        lambda: succeeds(past.stack.run("log")).count(b" 0 records ") == 2, 20, "the log is trimmed"
+    )
     past.put_back(past.stack.mariadb)
     past.assert_noticed()
     output = past.rebuild()

@@ -62,7 +62,7 @@ def test_nothing_that_was_answered_is_lost_by_kills_of_anything(quiet_machine, n
     print(f"seed: CONFAB_SEED={SEED}")
     stack = new_stack(shards="8").with_elasticsearch().start(servers=2)
     chats = stack.make_chats(applications=8, chats=16)
-    writers = Writers(stack.urls, chats, WRITERS, SEED).start()
+    writers = Writers(stack.urls, chats, WRITERS, SEED, think=0.02).start()
     readers = Readers(writers, READERS)
     readers.start()
     try:

@@ -190,11 +190,15 @@ def test_tables_are_made_by_an_account_that_may(full, start, account):
 
 
 def test_no_password_is_told(full, start, account):
-    settings = {"store": store_of(full, account()), "journal": lock(full.redis)}
+    settings = {
+        "journal": lock(full.redis),
+        "store": store_of(full, account()),
+        "search": full.settings["search"].replace("http://", f"http://u:{ENCODED}@"),
+    }
     with start(**settings, log_level="debug") as server:
         server.gets_ready()
         for command in ("verify", "log", "dead list", "hold", "release", "rebuild", "recount",
-                        "export", "migrate"):  # fmt: skip
+                        "reindex", "export", "migrate"):  # fmt: skip
             result = full.run(*command.split(), **settings)
             assert result.returncode == 0, (command, result.stderr)
             without_secrets(result.stdout + result.stderr)

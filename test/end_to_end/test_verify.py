@@ -6,8 +6,7 @@ import pytest
 
 from client import ALL_APPLICATIONS
 from expect import assert_counts
-from data_set import new_data_set
-from folders import database
+from data_set import INDEX_FAULTS, new_data_set
 from harness import Server, succeeds
 from snapshot import fill
 from waiting import in_parallel
@@ -85,39 +84,10 @@ def test_every_fault_is_listed_not_only_the_first(copy):
     assert len(result.stdout.splitlines()) >= len(one) + 2
 
 
-@pytest.mark.embedded
-def test_a_missing_document_of_the_index_is_found(copy):
+@pytest.mark.parametrize("fault", INDEX_FAULTS)
+def test_a_fault_in_the_index_is_found(copy, fault):
     data_set, _ = copy
-    index = database(data_set.folder, "search.db")
-    assert index.execute("DELETE FROM documents WHERE id % 4294967296 = 5").rowcount > 0
-    index.close()
-    result = data_set.run("verify")
-    assert result.returncode != 0 and result.stdout.strip()
-    succeeds(data_set.run("reindex"))
-    succeeds(data_set.run("verify"))
-
-
-@pytest.mark.embedded
-def test_an_extra_document_of_the_index_is_found(copy):
-    data_set, _ = copy
-    index = database(data_set.folder, "search.db")
-    extra = "SELECT id + 1000, seq, body FROM documents LIMIT 1"
-    assert index.execute(f"INSERT INTO documents (id, seq, body) {extra}").rowcount == 1
-    index.close()
-    result = data_set.run("verify")
-    assert result.returncode != 0 and result.stdout.strip()
-    succeeds(data_set.run("reindex"))
-    succeeds(data_set.run("verify"))
-
-
-@pytest.mark.embedded
-@pytest.mark.parametrize("column, value", [("body", "'stale'"), ("seq", "0")])
-def test_a_stale_document_of_the_index_is_found(copy, column, value):
-    data_set, _ = copy
-    index = database(data_set.folder, "search.db")
-    where = "id % 4294967296 = 5"
-    assert index.execute(f"UPDATE documents SET {column} = {value} WHERE {where}").rowcount > 0
-    index.close()
+    data_set.spoil_index(fault)
     result = data_set.run("verify")
     assert result.returncode != 0 and result.stdout.strip()
     succeeds(data_set.run("reindex"))

@@ -28,7 +28,7 @@ def image_config() -> dict:
 
 
 class Container:
-    """A root file system of the image with a data folder of its own, and processes in it."""
+    """A root file system of the image with a volume of its own, and processes in it."""
 
     def __init__(self, environment: dict[str, str] | None = None):
         self.environment = environment or {}
@@ -36,12 +36,10 @@ class Container:
         self.id = buildah("from", IMAGE)
         self.root = Path(buildah("mount", self.id))
         self.made = time.time()
-        self.folder = tempfile.TemporaryDirectory(prefix="confab-volume-")
-        self.data = Path(self.folder.name, "data")
+        self.folder = tempfile.TemporaryDirectory(prefix="confab-container-")
         self.results = Path(self.folder.name, "results")
-        for folder in (self.data, self.results):
-            folder.mkdir()
-            os.chown(folder, USER, USER)
+        self.results.mkdir()
+        os.chown(self.results, USER, USER)
         self.process: subprocess.Popen | None = None
 
     def __enter__(self) -> "Container":
@@ -59,13 +57,12 @@ class Container:
             self.folder.cleanup()
 
     def command(self, words: list[str], output: str) -> list[str]:
-        """What runs this, its output appended to a file: buildah may lose the end of it."""
-        (volume,) = self.config["Volumes"]
+        """What runs this, its output in a file of /mnt: buildah may lose some of it."""
         settings = [f"--env={name}={value}" for name, value in self.environment.items()]
         return [
             *os.environ["CONFAB_BUILDAH"].split(), "run", "--isolation", "chroot",
-            "--volume", f"{self.data}:{volume}", "--volume", f"{self.results}:/mnt",
-            *settings, self.id, "--", "sh", "-c", f'exec "$@" {output}', "sh", *words,
+            "--volume", f"{self.results}:/mnt", *settings, self.id,
+            "--", "sh", "-c", f'exec "$@" {output}', "sh", *words,
         ]  # fmt: skip
 
     def run(self, *words: str) -> subprocess.CompletedProcess:
@@ -86,6 +83,11 @@ class Container:
         result = self.run(*words)
         assert result.returncode == 0, result
         return result.stdout
+
+    def data(self) -> list[str]:
+        """The names of what is in its volume."""
+        (volume,) = self.config["Volumes"]
+        return self.output("ls", "-A", volume).split()
 
     def is_healthy(self) -> bool:
         """Run the health check as an engine would."""
