@@ -94,18 +94,24 @@ static void the_lowest_position_is_of_this_epoch_and_shard(void **state)
     struct fixture *f = *state;
     struct position position = f->position;
     uint64_t seq = 1;
-    assert_int_equal(store_positions_lowest(f->store, 1, EPOCH, NULL, &seq), OK);
+    assert_int_equal(store_positions_lowest(f->store, 1, EPOCH, false, &seq), OK);
     assert_int_equal(seq, 0);
     position.seq = 30;
     assert_int_equal(store_position_set(f->store, FOLLOWER_PERSISTENCE, 1, &position), OK);
     position.seq = 20;
     assert_int_equal(store_position_set(f->store, FOLLOWER_INDEXING, 1, &position), OK);
+    position.seq = 15;
+    assert_int_equal(store_position_set(f->store, FOLLOWER_REINDEX, 1, &position), OK);
     position.seq = 10;
     position.epoch++;
     assert_int_equal(store_position_set(f->store, FOLLOWER_HOLD, 1, &position), OK);
-    assert_int_equal(store_positions_lowest(f->store, 1, EPOCH, NULL, &seq), OK);
+    assert_int_equal(store_positions_lowest(f->store, 1, EPOCH, false, &seq), OK);
+    assert_int_equal(seq, 15);
+    assert_int_equal(store_position_remove(f->store, FOLLOWER_REINDEX), OK);
+    assert_int_equal(store_positions_lowest(f->store, 1, EPOCH, false, &seq), OK);
     assert_int_equal(seq, 20);
-    assert_int_equal(store_positions_lowest(f->store, 1, EPOCH, FOLLOWER_INDEXING, &seq), OK);
+    assert_int_equal(store_position_set(f->store, FOLLOWER_REINDEX, 1, &f->position), OK);
+    assert_int_equal(store_positions_lowest(f->store, 1, EPOCH, true, &seq), OK);
     assert_int_equal(seq, 30);
 }
 

@@ -408,6 +408,34 @@ static void a_shard_is_where_its_meta_is(void **state)
     redis_server_stop(&second);
 }
 
+/* Which is noticed in the middle of a look. */
+static void a_server_of_another_data_set_upsets_no_look(void **state)
+{
+    enum { COUNT = 1000 };
+    struct fixture *f = *state;
+    static struct look looks[COUNT + 1];
+    redis_server_t *second = redis_server_start(NULL);
+    const char *url = text_of("%s,%s", redis_server_url(server()), redis_server_url(second));
+    struct journal_meta meta = {
+        .data_set = 98, .shards = SHARDS_MAX, .shard = SHARDS_MAX - 1, .epoch = EPOCH};
+    journal_t *journal = NULL;
+    assert_int_equal(open_status(redis_server_url(second), &journal), OK);
+    assert_int_equal(journal_create(journal, &meta), OK);
+    journal_close(&journal);
+    for (size_t i = 0; i < COUNT; i++)
+        looks[i].token = text_of("another-application-%zu", i);
+    looks[COUNT].token = TOKEN;
+    for (size_t i = 0; i <= COUNT; i++)
+        looks[i].token_length = strlen(looks[i].token);
+    assert_int_equal(open_status(url, &journal), OK);
+    assert_int_equal(journal_look(journal, looks, COUNT + 1), ERR_JOURNAL);
+    assert_int_equal(looks[COUNT].status, OK);
+    assert_int_equal(looks[COUNT].application, EXISTS);
+    journal_close(&journal);
+    assert_int_equal(look_at(f, TOKEN, 0).application, EXISTS);
+    redis_server_stop(&second);
+}
+
 int main(void)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, set_up_chat, tear_down)
@@ -429,6 +457,7 @@ int main(void)
         TEST(a_dead_server_stops_only_its_own_shards),
         TEST(a_server_that_hangs_holds_up_only_its_own_shards),
         TEST(a_shard_is_where_its_meta_is),
+        TEST(a_server_of_another_data_set_upsets_no_look),
     };
     journal_kind = "redis";
     int failures = cmocka_run_group_tests(tests, NULL, NULL);

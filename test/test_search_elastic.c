@@ -19,13 +19,16 @@
 
 static const struct position begin = {.epoch = UINT64_C(1) << 32, .seq = 5, .name = {1, 1}};
 
+static const char *the_url; /* threads ask for it, too */
+
 static const char *url(void)
 {
-    return text_of("%s/%s", elastic_server(), elastic_name());
+    return the_url;
 }
 
 static int set_up(void **state)
 {
+    the_url = text_of("%s/%s", elastic_server(), elastic_name());
     elastic_remove();
     (void) state;
     return 0;
@@ -51,12 +54,16 @@ static status_t put(search_t *search, uint64_t number, uint64_t seq, const char 
     return status == OK ? search_flush(search) : status;
 }
 
-static size_t count_of(search_t *search, const char *query)
+static status_t counted(search_t *search, const char *query, size_t *ret_count)
 {
     uint64_t numbers[100];
+    return search_find(search, 1, 1, query, strlen(query), 0, 0, true, 100, numbers, ret_count);
+}
+
+static size_t count_of(search_t *search, const char *query)
+{
     size_t count = 999;
-    assert_int_equal(
-        search_find(search, 1, 1, query, strlen(query), 0, 0, true, 100, numbers, &count), OK);
+    assert_int_equal(counted(search, query, &count), OK);
     return count;
 }
 
@@ -302,9 +309,12 @@ static void a_new_index_takes_the_place_of_the_old_in_one_step(void **state)
     assert_position(reader, &begin);
 
     assert_int_equal(search_publish(anew), OK);
+    size_t count = 999;
+    assert_int_equal(counted(reader, "new text", &count), ERR_CONFLICT);
+    assert_int_equal(count, 999);
+    assert_position(reader, &next);
     assert_int_equal(count_of(reader, "new text"), 1);
     assert_int_equal(count_of(reader, "old text"), 0);
-    assert_position(reader, &next);
     assert_int_equal(put(search, 2, 2, "text", &last), ERR_CONFLICT);
     assert_position(search, &next);
     assert_int_equal(put(search, 2, 2, "text", &last), OK);
@@ -327,10 +337,37 @@ static void an_unfinished_index_is_removed_by_the_next(void **state)
     assert_int_equal(search_publish(first), ERR_CONFLICT);
     assert_int_equal(put(second, 1, 1, "new text", &begin), OK);
     assert_int_equal(search_publish(second), OK);
+    assert_position(search, &begin);
     assert_int_equal(count_of(search, "new text"), 1);
     search_close(&search);
     search_close(&first);
     search_close(&second);
+}
+
+/* As when a reindex was killed between the two steps of publishing. */
+static void an_index_that_nobody_finds_any_more_is_removed_by_the_next(void **state)
+{
+    (void) state;
+    search_t *search = opened(false), *anew = NULL;
+    assert_int_equal(put(search, 1, 1, "old text", &begin), OK);
+    const char *actions = text_of("{\"actions\":[{\"remove\":{\"index\":\"%s-000001\",\"alias\":"
+                                  "\"%s\"}}]}",
+                                  elastic_name(), elastic_name());
+    assert_int_equal(elastic_request("POST", "/_aliases", actions, NULL), 200);
+    assert_int_equal(elastic_request("PUT", text_of("/%s-000007", elastic_name()), NULL, NULL),
+                     200); /* not of this program */
+    assert_int_equal(search_open_anew(url(), &anew), OK);
+    assert_int_equal(elastic_request("HEAD", text_of("/%s-000001", elastic_name()), NULL, NULL),
+                     404);
+    assert_int_equal(elastic_request("HEAD", text_of("/%s-000007", elastic_name()), NULL, NULL),
+                     200);
+    assert_int_equal(put(anew, 1, 1, "new text", &begin), OK);
+    assert_int_equal(search_publish(anew), OK);
+    assert_int_equal(put(search, 2, 2, "text", &begin), ERR_CONFLICT);
+    assert_position(search, &begin);
+    assert_int_equal(count_of(search, "new text"), 1);
+    search_close(&search);
+    search_close(&anew);
 }
 
 /* ---- many ---- */
@@ -399,6 +436,7 @@ int main(void)
         cmocka_unit_test_setup(what_was_removed_comes_back_in_any_version_after_a_reset, set_up),
         cmocka_unit_test_setup(a_new_index_takes_the_place_of_the_old_in_one_step, set_up),
         cmocka_unit_test_setup(an_unfinished_index_is_removed_by_the_next, set_up),
+        cmocka_unit_test_setup(an_index_that_nobody_finds_any_more_is_removed_by_the_next, set_up),
         cmocka_unit_test_setup(pages_go_on_past_ten_thousand, set_up),
         cmocka_unit_test_setup(code_points_beyond_the_basic_plane_are_one_each, set_up),
     };

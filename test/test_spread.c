@@ -179,6 +179,22 @@ static void a_server_that_is_dead_at_the_start_is_found_later(void **state)
     message_check(f, tokens[1], 1, 1, "here");
 }
 
+/* What is left in its place is a closing mark, which belongs to no data set. */
+static void a_server_that_was_emptied_keeps_nobody_from_starting(void **state)
+{
+    struct actors *f = (struct actors *) *state;
+    unsigned shard = token_shard(tokens[0], strlen(tokens[0]), (unsigned) f->config.shards);
+    actors_stop(f);
+    redis_server_ask(f->redis[0], "FLUSHALL");
+    assert_int_equal(journal_mark(f->journal, shard, 5, false), OK);
+    redis_server_kill(f->redis[1]);
+    actors_reopen(f); /* it must open */
+    actors_run(f);
+    assert_int_equal(post(f, 0, "refused"), ERR_CLOSED);
+    redis_server_restart(f->redis[1]);
+    WAIT_FOR(post(f, 1, "here") == OK);
+}
+
 static void frames_that_make_no_sense_are_dropped(void **state)
 {
     struct actors *f = (struct actors *) *state;
@@ -209,6 +225,7 @@ int main(void)
         SPREAD_TEST(a_server_that_hangs_stops_its_own_shards_only),
         SPREAD_TEST(a_queue_that_is_full_refuses_at_once),
         SPREAD_TEST(a_server_that_is_dead_at_the_start_is_found_later),
+        SPREAD_TEST(a_server_that_was_emptied_keeps_nobody_from_starting),
         SPREAD_TEST(frames_that_make_no_sense_are_dropped),
     };
     return cmocka_run_group_tests(tests, actors_prepare, actors_finish) ? 1 : 0;

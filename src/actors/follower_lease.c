@@ -89,7 +89,9 @@ static void keeper_renew(keeper_t *self)
         log_warning("lease_failed", "follower=%s status=%s reason=\"%s\" detail=\"%s\"",
                     self->order.follower, status_name(status), status_text(status),
                     store_errmsg(self->store));
-        return;
+        /* It may come back older than it went: where all stand is looked up anew then. */
+        members = 0;
+        memset(self->owned, 0, self->shards * sizeof *self->owned);
     }
     void *socket = zsock_resolve(self->pipe);
     if (frame_send(socket, &members, sizeof members, ZMQ_SNDMORE))

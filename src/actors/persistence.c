@@ -166,21 +166,22 @@ static status_t meta_judge(const struct journal_meta *meta, bool found,
 }
 
 /* Up to where the log may go: to the slowest registered follower; or, if only indexing is
- * so late that the backlog is near its limit, without it: it starts over from the store. */
+ * so late that the backlog is near its limit, without it: it starts over from the store.
+ * A reindex that was killed stays registered, and must not stop all writing. */
 static status_t trim_to(persistence_t *self, unsigned shard, const struct journal_meta *meta,
                         uint64_t *ret_seq)
 {
     const struct config *config = self->config;
-    status_t status = store_positions_lowest(self->store, shard, meta->epoch, NULL, ret_seq);
+    status_t status = store_positions_lowest(self->store, shard, meta->epoch, false, ret_seq);
     if (status != OK || (meta->last_seq + 1 - meta->first_seq <= config->backlog_records / 10 * 9 &&
                          meta->bytes <= config->backlog_bytes / 10 * 9))
         return status;
     uint64_t without = *ret_seq;
-    status = store_positions_lowest(self->store, shard, meta->epoch, FOLLOWER_INDEXING, &without);
+    status = store_positions_lowest(self->store, shard, meta->epoch, true, &without);
     if (without > *ret_seq)
         log_warning("indexing_cut_off",
                     "shard=%u trimmed_to=%llu reason=\"the backlog is near "
-                    "its limit and only indexing is that late\"",
+                    "its limit and only indexing, or a reindex, is that late\"",
                     shard, (unsigned long long) without);
     *ret_seq = without;
     return status;

@@ -81,14 +81,15 @@ static status_t completeness_judge(query_worker_t *self)
     return status;
 }
 
-status_t query_search(query_worker_t *self)
+static status_t search_once(query_worker_t *self)
 {
     const struct request *request = &self->request;
     uint64_t numbers[HITS_MAX], after = request->after, before = request->before;
     size_t bytes = 0, count, wanted = request->limit < HITS_MAX ? request->limit + 1 : HITS_MAX;
     bool full = false;
-    buffer_clear(&self->needle);
-    text_fold_append(&self->needle, request->text, request->text_length);
+    buffer_clear(&self->items);
+    self->reply.item_count = 0;
+    self->reply.more = false;
 
     status_t status = completeness_judge(self);
     do {
@@ -106,9 +107,19 @@ status_t query_search(query_worker_t *self)
         status = hits_add(self, numbers, count, &bytes, &full);
         full |= last;
     } while (status == OK && !full);
+    return status;
+}
+
+status_t query_search(query_worker_t *self)
+{
+    buffer_clear(&self->needle);
+    text_fold_append(&self->needle, self->request.text, self->request.text_length);
+    status_t status = search_once(self);
+    if (status == ERR_CONFLICT) /* a reindex has just put another index in its place */
+        status = search_once(self);
     buffer_shrink(&self->bodies);
     buffer_shrink(&self->folded);
-    return status;
+    return status == ERR_CONFLICT ? ERR_SEARCH : status;
 }
 
 void query_search_free(query_worker_t *self)

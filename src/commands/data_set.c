@@ -235,8 +235,8 @@ static status_t rest_find(data_set_t *self, struct data_set *ret_set, bool *ret_
         away += status == ERR_JOURNAL;
         if (status == ERR_JOURNAL)
             status = OK;
-        if (status == OK && found && meta.data_set != set.id)
-            status = ERR_CONFIG;
+        if (status == OK && found && meta.data_set != 0 && meta.data_set != set.id)
+            status = ERR_CONFIG; /* 0: closed where nothing was */
     }
     if (status == OK && away == shards)
         status = ERR_JOURNAL;

@@ -23,7 +23,8 @@ const char command_hold_help[] =
     "Example: confab hold --data /var/lib/confab\n";
 
 const char command_release_help[] =
-    "confab release ends what `confab hold` began, or a `confab backup` that was killed.\n"
+    "confab release ends what `confab hold` began, or a `confab backup` or `confab reindex`\n"
+    "that was killed.\n"
     "\n"
     "Works beside a server.\n"
     "\n"

@@ -76,21 +76,29 @@ status_t hold_log(const struct config *config)
     return status;
 }
 
+static status_t holder_remove(store_t *store, const char *follower, unsigned shards, bool *held)
+{
+    struct position position;
+    bool found = false;
+    status_t status = OK;
+    for (unsigned shard = 0; status == OK && shard < shards; shard++) {
+        status = store_position(store, follower, shard, &position, &found);
+        *held |= status == OK && found;
+    }
+    return status == OK ? store_position_remove(store, follower) : status;
+}
+
 status_t hold_release(const struct config *config, bool *ret_held)
 {
     store_t *store;
     unsigned shards = 0;
-    struct position position;
-    bool found = false, held = false;
+    bool held = false;
     status_t status = store_part(config, &store, &shards);
     if (status != OK)
         return status;
-    for (unsigned shard = 0; status == OK && shard < shards; shard++) {
-        status = store_position(store, FOLLOWER_HOLD, shard, &position, &found);
-        held |= status == OK && found;
-    }
+    status = holder_remove(store, FOLLOWER_HOLD, shards, &held);
     if (status == OK)
-        status = store_position_remove(store, FOLLOWER_HOLD);
+        status = holder_remove(store, FOLLOWER_REINDEX, shards, &held);
     if (status == OK)
         *ret_held = held;
     else

@@ -198,7 +198,7 @@ static status_t shard_trim(import_follow_t *self, unsigned shard, uint64_t epoch
 {
     uint64_t seq = 0;
     bool more = true;
-    status_t status = store_positions_lowest(self->data_set->store, shard, epoch, NULL, &seq);
+    status_t status = store_positions_lowest(self->data_set->store, shard, epoch, false, &seq);
     while (status == OK && more)
         status = journal_trim(self->data_set->journal, shard, seq, &more);
     return status;

@@ -4,7 +4,9 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "storage/drafts.h"
 #include "storage/reindex.h"
@@ -12,7 +14,10 @@
 /* Stops trimming as a follower does; the name of its rows. */
 #define FOLLOWER_REINDEX "reindex"
 
-enum { RECORDS_MAX = 8192, BYTES_MAX = 4 << 20, TRIES = 10 };
+enum { RECORDS_MAX = 8192, BYTES_MAX = 4 << 20, TRIES = 10, TURN_PAUSE_US = 100000 };
+
+/* One that was killed a moment ago still has the turn for as long as a lease. */
+#define TURN_WAIT_US (LEASE_US + LEASE_US / 2)
 
 /* Chats and applications that were deleted meanwhile: the index that indexing cleaned
  * up was the old one. */
@@ -25,6 +30,8 @@ struct anew {
     data_set_t *data_set;
     search_t *search; /* the new index */
     struct progress *progress;
+    uint64_t owner;             /* of the turn */
+    int64_t renew_us;           /* when to say again that we live (monotonic) */
     uint64_t before, documents; /* of the shards before, and of this one */
     unsigned started;           /* shards whose log is followed */
     struct position *positions; /* of those: how far */
@@ -44,6 +51,38 @@ static status_t failed(const struct anew *self, const char *step, status_t statu
               step, status_name(status), status_text(status), search_errmsg(self->search),
               store_errmsg(data_set->store), journal_errmsg(data_set->journal));
     return status;
+}
+
+/* ---- the turn: two at once would take each other's index and hold away ---- */
+
+/* Says that we live, when it is time. ERR_CONFLICT: it is another one's turn. */
+static status_t turn_keep(struct anew *self)
+{
+    bool ours = false;
+    unsigned members;
+    if (clock_monotonic_us() < self->renew_us)
+        return OK;
+    status_t status = store_lease(self->data_set->store, FOLLOWER_REINDEX, self->owner, 1, NULL,
+                                  &ours, &members);
+    self->renew_us = clock_monotonic_us() + LEASE_US / 3;
+    return status == OK && !ours ? ERR_CONFLICT : status;
+}
+
+static status_t turn_take(struct anew *self)
+{
+    int64_t until_us = clock_monotonic_us() + TURN_WAIT_US;
+    status_t status;
+    self->owner = journal_random();
+    while ((status = turn_keep(self)) == ERR_CONFLICT && clock_monotonic_us() < until_us) {
+        usleep(TURN_PAUSE_US);
+        self->renew_us = 0;
+    }
+    return status;
+}
+
+static status_t turn_end(struct anew *self)
+{
+    return store_lease_end(self->data_set->store, FOLLOWER_REINDEX, self->owner);
 }
 
 /* ---- the log ---- */
@@ -106,11 +145,13 @@ static status_t shard_follow(struct anew *self, unsigned shard, bool *ret_more)
 {
     const data_set_t *data_set = self->data_set;
     struct position *position = &self->positions[shard];
-    status_t status = journal_read(data_set->journal, shard, position, RECORDS_MAX, BYTES_MAX,
-                                   &self->entries);
+    status_t status = turn_keep(self);
+    if (status == OK)
+        status = journal_read(data_set->journal, shard, position, RECORDS_MAX, BYTES_MAX,
+                              &self->entries);
     if (status == OK && self->entries.count > 0)
         status = entries_cut(self, shard);
-    *ret_more = self->entries.count > 0;
+    *ret_more = status == OK && self->entries.count > 0;
     if (status != OK || self->entries.count == 0)
         return status;
     struct position to = entry_position(&self->entries.entry[self->entries.count - 1],
@@ -223,7 +264,7 @@ static status_t settle(struct anew *self)
     return failed(self, "settle", status);
 }
 
-static status_t all(struct anew *self)
+static status_t in_turn(struct anew *self)
 {
     unsigned shards = (unsigned) self->data_set->config.shards;
     status_t status = search_open_anew(self->data_set->config.search, &self->search);
@@ -236,23 +277,35 @@ static status_t all(struct anew *self)
     return status == OK ? settle(self) : status;
 }
 
+static status_t all(struct anew *self)
+{
+    status_t status = turn_take(self);
+    if (status == ERR_CONFLICT)
+        log_error("reindex", "reason=\"another reindex is under way\"");
+    else if (status != OK)
+        return failed(self, "begin", status);
+    else
+        status = in_turn(self);
+    /* After a conflict another one is under way, and the rows are that one's. */
+    status_t released = status == ERR_CONFLICT
+                            ? OK
+                            : store_position_remove(self->data_set->store, FOLLOWER_REINDEX);
+    status_t ended = turn_end(self);
+    released = failed(self, "release", released != OK ? released : ended);
+    return status != OK ? status : released;
+}
+
 status_t reindex_anew(data_set_t *data_set, struct progress *progress, uint64_t *ret_documents)
 {
     struct anew self = {.data_set = data_set, .progress = progress};
     self.positions = (struct position *) calloc(data_set->config.shards, sizeof *self.positions);
     assert(self.positions);
     status_t status = all(&self);
-    /* After a conflict another reindex is under way, and the rows are that one's. */
-    status_t released = status == ERR_CONFLICT
-                            ? OK
-                            : store_position_remove(data_set->store, FOLLOWER_REINDEX);
-    if (released != OK)
-        failed(&self, "release", released);
     *ret_documents = self.before;
     search_close(&self.search);
     entries_free(&self.entries);
     drafts_free(&self.drafts);
     free(self.purges.purges);
     free(self.positions);
-    return status != OK ? status : released;
+    return status;
 }

@@ -172,16 +172,17 @@ static status_t counting_check(struct verify *verify, unsigned shard, const stru
     return OK;
 }
 
-static status_t hold_check(struct verify *verify, unsigned shard)
+static status_t hold_check(struct verify *verify, const char *follower, const char *what,
+                           unsigned shard)
 {
     struct position position;
     bool found;
-    status_t status = position_read(verify, FOLLOWER_HOLD, shard, &position, &found);
+    status_t status = position_read(verify, follower, shard, &position, &found);
     if (status == OK && found)
         verify_note(verify,
-                    "shard %u: the log is held at seq %llu by a backup; if none is running, "
+                    "shard %u: the log is held at seq %llu by a %s; if none is running, "
                     "confab release lets it go",
-                    shard, (number) position.seq);
+                    shard, (number) position.seq, what);
     return status;
 }
 
@@ -201,7 +202,9 @@ static status_t shard_verify(struct verify *verify, unsigned shard)
     if (status == OK && !closed)
         status = counting_check(verify, shard, &stored);
     if (status == OK)
-        status = hold_check(verify, shard);
+        status = hold_check(verify, FOLLOWER_HOLD, "backup", shard);
+    if (status == OK)
+        status = hold_check(verify, FOLLOWER_REINDEX, "reindex", shard);
     entries_free(&walk.entries);
     return status;
 }

@@ -115,12 +115,11 @@ static redisReply *greeting_answer(struct node *node, int type)
     redisReply *reply = answer;
     if (reply->type == type)
         return reply;
-    bool error = reply->type == REDIS_REPLY_ERROR;
-    bool repeats = error && node->password && strstr(reply->str, node->password);
-    snprintf(node->why, sizeof node->why, "%s",
-             repeats ? "it takes no password"
-             : error ? reply->str
-                     : "it answers like no Redis");
+    const char *words = reply->type == REDIS_REPLY_ERROR ? reply->str : "it answers like no Redis";
+    if (node->password && strncmp(words, "ERR unknown command", 19) == 0 &&
+        strstr(words, node->password)) /* it repeats what it was asked */
+        words = "it does not know the command that tells it a password";
+    snprintf(node->why, sizeof node->why, "%s", words);
     freeReplyObject(reply);
     return NULL;
 }

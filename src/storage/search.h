@@ -86,7 +86,8 @@ MUST_CHECK status_t search_purge_shard(search_t *search, unsigned shard, unsigne
 /* Numbers of messages whose body contains the folded query, or may contain it as far as
  * the index can tell (every three characters of the query are there), strictly between
  * `after` and `before` (0: no bound), in walking order, at most `limit`. Fewer
- * than `limit`: there are no more. */
+ * than `limit`: there are no more. ERR_CONFLICT: the index that the position was read
+ * from is gone; read it again, and ask again. */
 MUST_CHECK status_t search_find(search_t *search, uint64_t application_id, uint64_t chat,
                                 const char *folded, size_t folded_length, uint64_t after,
                                 uint64_t before, bool descending, size_t limit,
@@ -97,7 +98,8 @@ MUST_CHECK status_t search_find(search_t *search, uint64_t application_id, uint6
 /* Makes a new, empty index under the same name, which nobody finds yet; the handle
  * reads and writes this one. What an earlier run left unfinished is removed. */
 MUST_CHECK status_t search_open_anew(const char *url, search_t **ret_search);
-/* From now on it is the one that everybody finds, in one step; the old one is removed.
+/* From now on it is the one that everybody finds, in one step; a second later
+ * the old one is removed, when those are done who had begun to search in it.
  * Whoever wrote into that gets ERR_CONFLICT from its next search_apply() or
  * search_flush(), and reads the positions anew. */
 MUST_CHECK status_t search_publish(search_t *search);

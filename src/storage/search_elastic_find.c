@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/text.h"
 #include "storage/search_elastic.h"
@@ -17,27 +18,30 @@ enum {
     GRAMS_MAX = 48,   /* of a long query: spread over all of it */
     PAGE_MAX = 10000, /* what one answer may have (index.max_result_window) */
     FIND_MS = 2000,
+    TRIES = 5,
+    AGAIN_US = 50000,
     SCAN_MS = 20000,
     PURGE_SLICE = 2000,
 };
 
 #define EXACT_MAX UINT64_C(9007199254740991) /* of a number in JSON */
 
-/* One question, its body in self->request; the hits, or NULL. */
-static status_t hits_ask(search_elastic_t *self, const char *wanted, unsigned timeout_ms,
-                         const cJSON **ret_hits)
+/* One question to an index, its body in self->request; the hits, or NULL. ERR_CONFLICT:
+ * there is no such index. *ret_code 0: there was no answer at all. */
+static status_t hits_ask(search_elastic_t *self, const char *index, const char *wanted,
+                         unsigned timeout_ms, const cJSON **ret_hits, long *ret_code)
 {
     char path[INDEX_NAME_MAX + 256];
-    long code;
+    *ret_code = 0;
     snprintf(path, sizeof path,
              "/%s/_search?allow_partial_search_results=false&filter_path=timed_out,error,"
              "_shards.failed,%s",
-             self->alias, wanted);
+             index, wanted);
     *ret_hits = NULL;
     status_t status = search_elastic_ask(self, HTTP_POST, path, &self->request, 404, timeout_ms,
-                                         &code);
-    if (status != OK || code == 404) /* an index that is not there has nothing */
-        return status;
+                                         ret_code);
+    if (status != OK || *ret_code == 404)
+        return status != OK ? status : ERR_CONFLICT;
     const cJSON *timed_out = cJSON_GetObjectItemCaseSensitive(self->json, "timed_out");
     if (!cJSON_IsFalse(timed_out)) {
         search_elastic_words(self, "%s: %s", self->server,
@@ -134,6 +138,43 @@ static void find_describe(search_elastic_t *self, uint64_t application_id, uint6
                   FIND_MS, size, descending ? "desc" : "asc", (unsigned long long) after);
 }
 
+/* The numbers of a page's hits, as far as they are within; *ret_last: of the last hit. */
+static status_t page_take(search_elastic_t *self, const cJSON *hits, uint64_t lowest,
+                          uint64_t highest, size_t limit, uint64_t ret_numbers[], size_t *ret_count,
+                          uint64_t *ret_last)
+{
+    size_t count = 0;
+    for (const cJSON *hit = hits ? hits->child : NULL; hit && count < limit; hit = hit->next) {
+        uint64_t number = sort_value(hit, 0);
+        if (number == 0)
+            return hit_odd(self);
+        if (number < lowest || number > highest)
+            break;
+        ret_numbers[count++] = *ret_last = number;
+    }
+    *ret_count = count;
+    return OK;
+}
+
+/* An index that is being removed, or was just made, answers 408 and 503 before one can
+ * see that it is another. */
+static status_t page_ask(search_elastic_t *self, const cJSON **ret_hits)
+{
+    for (int tries = 1;; tries++) {
+        long code;
+        bool same = true;
+        status_t status = hits_ask(self, self->index, "hits.hits.sort", FIND_MS, ret_hits, &code);
+        if (status != ERR_SEARCH || (code != 408 && code != 503) || tries == TRIES)
+            return status;
+        usleep(AGAIN_US);
+        status = search_elastic_index_check(self, &same);
+        if (status != OK || !same)
+            return status != OK ? status : ERR_CONFLICT;
+    }
+}
+
+/* Asks the very index whose position the handle has seen: not the alias, behind which
+ * there may be another by now. */
 status_t search_elastic_find(search_t *search, uint64_t application_id, uint64_t chat,
                              const char *folded, size_t folded_length, uint64_t lowest,
                              uint64_t highest, bool descending, size_t limit,
@@ -142,27 +183,23 @@ status_t search_elastic_find(search_t *search, uint64_t application_id, uint64_t
     search_elastic_t *self = (search_elastic_t *) search;
     uint64_t after = descending ? highest + 1 : lowest - 1;
     size_t count = 0, asked = 0, got = 0;
-    bool within = true;
-    while (within && got == asked && count < limit) {
+    status_t status = search_elastic_index(self);
+    while (status == OK && self->index[0] && got == asked && count < limit) {
         const cJSON *hits;
         asked = limit - count < PAGE_MAX ? limit - count : PAGE_MAX;
-        got = 0;
         find_describe(self, application_id, chat, folded, folded_length, descending, asked, after);
-        status_t status = hits_ask(self, "hits.hits.sort", FIND_MS, &hits);
-        if (status != OK)
-            return status;
-        for (const cJSON *hit = hits ? hits->child : NULL; within && hit; hit = hit->next) {
-            after = sort_value(hit, 0);
-            if (after == 0)
-                return hit_odd(self);
-            within = after >= lowest && after <= highest && got < asked;
-            if (within)
-                ret_numbers[count + got++] = after;
-        }
-        count += got;
+        status = page_ask(self, &hits);
+        if (status == OK)
+            status = page_take(self, hits, lowest, highest, asked, ret_numbers + count, &got,
+                               &after);
+        if (status == OK)
+            count += got;
     }
-    *ret_count = count;
-    return OK;
+    if (status == OK)
+        *ret_count = count;
+    if (status == ERR_CONFLICT)
+        search_elastic_index_forget(self);
+    return status;
 }
 
 /* ---- walking over everything ---- */
@@ -172,7 +209,10 @@ static status_t scan_page(search_elastic_t *self, struct document_cursor *cursor
                           void *context, size_t *count)
 {
     const cJSON *hits;
-    status_t status = hits_ask(self, "hits.hits.sort", SCAN_MS, &hits);
+    long code;
+    status_t status = hits_ask(self, self->alias, "hits.hits.sort", SCAN_MS, &hits, &code);
+    if (status == ERR_CONFLICT) /* an index that is not there has nothing */
+        status = OK;
     for (const cJSON *hit = hits ? hits->child : NULL; status == OK && hit; hit = hit->next) {
         const struct indexed document = {
             .application_id = sort_value(hit, 0),
@@ -259,9 +299,13 @@ static status_t purge_begin(search_elastic_t *self)
 static status_t purge_end(search_elastic_t *self, bool *ret_more)
 {
     const cJSON *hits;
+    long code;
     int count = 0;
     buffer_append_text(&self->request, "}");
-    status_t status = hits_ask(self, "hits.hits._id,hits.hits._version", SCAN_MS, &hits);
+    status_t status = hits_ask(self, self->alias, "hits.hits._id,hits.hits._version", SCAN_MS,
+                               &hits, &code);
+    if (status == ERR_CONFLICT) /* an index that is not there has nothing */
+        status = OK;
     for (const cJSON *hit = hits ? hits->child : NULL; status == OK && hit; hit = hit->next) {
         hit_remove(self, hit);
         count++;

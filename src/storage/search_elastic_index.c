@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "storage/migrations.h"
 #include "storage/search_elastic.h"
@@ -16,6 +17,7 @@
 enum {
     ADMIN_MS = 30000, /* to make, publish or remove an index */
     LOOK_MS = 2000,
+    GRACE_US = 1000000,
     TRIES = 5,
     MAPPING_VERSION = 1,
 };
@@ -24,6 +26,7 @@ enum {
 struct survey {
     unsigned highest;                /* number of an index; 0: there is none */
     const cJSON *found, *unfinished; /* in self->json; NULL: there is none */
+    const cJSON *retired;            /* one of ours that nobody finds any more */
     unsigned found_count;
 };
 
@@ -71,6 +74,9 @@ static status_t survey(search_elastic_t *self, struct survey *ret_survey)
             ret_survey->found_count++;
         } else if (number > 0 && under(index, "aliases", unfinished)) {
             ret_survey->unfinished = index;
+        } else if (number > 0 &&
+                   cJSON_GetObjectItemCaseSensitive(under(index, "mappings", "_meta"), "confab")) {
+            ret_survey->retired = index;
         }
     }
     return OK;
@@ -225,10 +231,12 @@ status_t search_elastic_open_anew(search_t *search)
     alias_unfinished(self, self->alias, sizeof self->alias);
     unsigned highest = 0; /* whoever still writes into one that is removed must notice */
     status_t status = survey(self, &found);
-    while (status == OK && found.unfinished) {
+    while (status == OK && (found.unfinished || found.retired)) {
         char index[INDEX_NAME_MAX + 16];
-        snprintf(index, sizeof index, "%s", found.unfinished->string);
-        highest = found.highest;
+        const cJSON *left = found.unfinished ? found.unfinished : found.retired;
+        snprintf(index, sizeof index, "%s", left->string);
+        if (highest < found.highest)
+            highest = found.highest;
         status = index_remove(self, index);
         if (status == OK)
             status = survey(self, &found);
@@ -249,7 +257,8 @@ static status_t alias_move(search_elastic_t *self, const char *old)
     buffer_clear(request);
     buffer_append_text(request, "{\"actions\":[");
     if (old)
-        buffer_printf(request, "{\"remove_index\":{\"index\":\"%s\"}},", old);
+        buffer_printf(request, "{\"remove\":{\"index\":\"%s\",\"alias\":\"%s\"}},", old,
+                      self->name);
     buffer_printf(request, "{\"remove\":{\"index\":\"%s\",\"alias\":\"%s\"}},", self->index,
                   self->alias);
     buffer_printf(request, "{\"add\":{\"index\":\"%s\",\"alias\":\"%s\"}}]}", self->index,
@@ -257,6 +266,7 @@ static status_t alias_move(search_elastic_t *self, const char *old)
     return search_elastic_ask(self, HTTP_POST, "/_aliases", request, 0, ADMIN_MS, &code);
 }
 
+/* The old index goes when those are done who had begun to search in it. */
 status_t search_elastic_publish(search_t *search)
 {
     search_elastic_t *self = (search_elastic_t *) search;
@@ -271,7 +281,11 @@ status_t search_elastic_publish(search_t *search)
     if (found.found)
         snprintf(old, sizeof old, "%s", found.found->string);
     status = alias_move(self, *old ? old : NULL);
-    if (status == OK)
-        snprintf(self->alias, sizeof self->alias, "%s", self->name);
-    return status;
+    if (status != OK)
+        return status;
+    snprintf(self->alias, sizeof self->alias, "%s", self->name);
+    if (!*old)
+        return OK;
+    usleep(GRACE_US);
+    return index_remove(self, old);
 }

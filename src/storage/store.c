@@ -208,13 +208,16 @@ status_t store_position_remove(store_t *store, const char *follower)
                                 SQL_VALUES(follower_value(follower)), NULL));
 }
 
-status_t store_positions_lowest(store_t *store, unsigned shard, uint64_t epoch, const char *except,
-                                uint64_t *ret_seq)
+status_t store_positions_lowest(store_t *store, unsigned shard, uint64_t epoch,
+                                bool without_indexes, uint64_t *ret_seq)
 {
     sql_rows_t *rows;
     status_t status = store_query_one(
-        store, "SELECT MIN(seq) FROM positions WHERE shard = ? AND epoch = ? AND follower <> ?",
-        SQL_VALUES(sql_integer(shard), sql_number(epoch), follower_value(except ? except : "")),
+        store,
+        "SELECT MIN(seq) FROM positions WHERE shard = ? AND epoch = ? "
+        "AND (? = 0 OR follower NOT IN (?, ?))",
+        SQL_VALUES(sql_integer(shard), sql_number(epoch), sql_integer(without_indexes),
+                   follower_value(FOLLOWER_INDEXING), follower_value(FOLLOWER_REINDEX)),
         &rows);
     if (status != OK)
         return store_status(status);

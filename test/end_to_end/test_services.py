@@ -16,6 +16,7 @@ SAY_WHERE = 'echo "$CONFAB_TEST_MARIADB"; '
 def spawn(*arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
         [ROOT / "scripts" / "services", *arguments],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=clean_environment(),
@@ -35,7 +36,7 @@ def port_of(url: str) -> int:
 @pytest.fixture
 def started():
     """scripts/services with a command that goes on, and MariaDB's port."""
-    process = spawn("run", "mariadb", "--", "sh", "-c", SAY_WHERE + "exec sleep 1000")
+    process = spawn("run", "mariadb", "--", "sh", "-c", SAY_WHERE + "exec cat")
     try:
         port = port_of(process.stdout.readline())
         assert listens(port)

@@ -124,6 +124,18 @@ def test_recount_and_reindex_leave_a_good_data_set_good(copy):
     assert succeeds(data_set.run("export")) == before
 
 
+def test_the_log_that_a_killed_reindex_holds_is_told_and_let_go(copy):
+    data_set, _ = copy
+    columns = "shard, epoch, seq, name_producer, name_sequence, time, run"
+    data_set.store_run(
+        f"INSERT INTO positions (follower, {columns}) "
+        f"SELECT 'reindex', {columns} FROM positions WHERE follower = 'counting'"
+    )
+    assert b"is held" in succeeds(data_set.run("verify"))
+    assert b"trimmed again" in succeeds(data_set.run("release"))
+    assert b"is held" not in succeeds(data_set.run("verify"))
+
+
 def test_verify_finds_nothing_beside_a_busy_server(own_server, own_client):
     chats = [own_client.create_chat(own_client.create_application()) for _ in range(4)]
 
