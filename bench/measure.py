@@ -99,7 +99,8 @@ def wrk(server, paths, seconds, connections=64, body=None, pause_ms=0):
         file.flush()
         output = subprocess.run(
             ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", file.name,
-             f"http://127.0.0.1:{server.port}{paths[0]}"], capture_output=True, text=True, check=True)
+             f"http://127.0.0.1:{server.port}{paths[0]}"],
+            capture_output=True, text=True, check=True)
     if "Non-2xx" in output.stdout or "Socket errors" in output.stdout:
         sys.exit(output.stdout)
     return float(re.search(r"Requests/sec:\s+([\d.]+)", output.stdout)[1])
@@ -169,8 +170,8 @@ def large_ndjson(path, count):
             file.write(line(type="chat", application_token=token, chat_number=chat, name=None,
                             last_message_number=per_chat, created_at=when, updated_at=when))
             for number in range(1, per_chat + 1):
-                text = " ".join(WORDS[(number * k + chat) % len(WORDS)] for k in (1, 3, 5, 7, 11, 2))
-                text = f"{text} {number} of chat {chat}"
+                words = [WORDS[(number * k + chat) % len(WORDS)] for k in (1, 3, 5, 7, 11, 2)]
+                text = f"{' '.join(words)} {number} of chat {chat}"
                 if chat == 1 and number % 10000 == 1:
                     text += " zyzzyva"
                 file.write(line(type="message", application_token=token, chat_number=chat,

@@ -75,15 +75,22 @@ static bool keeper_wait(keeper_t *self)
     return orders_take(self);
 }
 
-static void keeper_renew(keeper_t *self)
+static status_t lease(keeper_t *self, unsigned *ret_members)
 {
-    unsigned members = 0;
     status_t status = OK;
     if (!self->store)
         status = store_open(self->config->store, false, &self->store);
-    if (status == OK)
-        status = store_lease(self->store, self->order.follower, self->owner, self->shards,
-                             self->barred, self->owned, &members);
+    return status == OK ? store_lease(self->store, self->order.follower, self->owner, self->shards,
+                                      self->barred, self->owned, ret_members)
+                        : status;
+}
+
+static void keeper_renew(keeper_t *self)
+{
+    unsigned members = 0;
+    status_t status = lease(self, &members);
+    if (status != OK) /* a lock that another held is free by now */
+        status = lease(self, &members);
     self->renew_us = clock_monotonic_us() + LEASE_US / 3;
     if (status != OK) {
         log_warning("lease_failed", "follower=%s status=%s reason=\"%s\" detail=\"%s\"",

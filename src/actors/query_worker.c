@@ -112,16 +112,18 @@ static void item_take(void *self_p, const struct item *item)
     self->reply.item_count++;
 }
 
-/* One application, chat or message, with the last number that the look told. */
+/* One application, chat or message, with the last number that the look told, unless the
+ * store has a later one by now: its count may be as late. */
 static void item_take_single(void *self_p, const struct item *item)
 {
     query_worker_t *self = (query_worker_t *) self_p;
     const struct task *task = &self->task;
     struct item copy = *item;
-    if (!task->journal_down && self->request.type == REQUEST_APPLICATION)
-        copy.last = task->last_chat;
-    if (!task->journal_down && self->request.type == REQUEST_CHAT)
-        copy.last = task->last_message;
+    uint64_t last = self->request.type == REQUEST_APPLICATION ? task->last_chat
+                    : self->request.type == REQUEST_CHAT      ? task->last_message
+                                                              : 0;
+    if (!task->journal_down && last > copy.last)
+        copy.last = last;
     item_take(self, &copy);
 }
 

@@ -15,7 +15,8 @@ URLS = [url.rstrip("/") for url in os.environ.get("CONFAB_URLS", "").split(",") 
 SERVERS = int(os.environ.get("CONFAB_SERVERS", "1"))
 
 # The files that take longest come first, so that parallel workers end together.
-SLOW_FILES = ["test_crash.py", "test_slow_clients.py", "test_shutdown.py", "test_older_copies.py"]
+SLOW_FILES = ["test_faults_outages.py", "test_faults_kills.py", "test_faults_between.py"]
+SLOW_FILES += ["test_crash.py", "test_slow_clients.py", "test_shutdown.py", "test_older_copies.py"]
 
 
 def pytest_configure(config):

@@ -63,7 +63,7 @@ class Server:
             )
 
     def start(self) -> "Server":
-        """Start and wait until /readyz is 200; if there is a new index, until it can be searched."""
+        """Start and wait until /readyz is 200; a new index, until it can be searched."""
         assert not self.process, "runs already"
         is_new = self.data_set.shared and not self.data_set.exists()
         self.process = self.spawn()

@@ -9,7 +9,7 @@ from stack import Stack
 from waiting import eventually
 
 WRITERS, READERS = 32, 2
-KILLS = {"server 0": 5, "server 1": 5, "redis": 4, "mariadb": 4, "elasticsearch": 2}
+KILLS = {"server 0": 5, "server 1": 5, "redis": 5, "mariadb": 4, "elasticsearch": 1}
 SEED = os.environ.get("CONFAB_SEED", str(random.SystemRandom().randrange(10**6)))
 
 
@@ -62,7 +62,7 @@ def test_nothing_that_was_answered_is_lost_by_kills_of_anything(quiet_machine, n
     print(f"seed: CONFAB_SEED={SEED}")
     stack = new_stack(shards="8").with_elasticsearch().start(servers=2)
     chats = stack.make_chats(applications=8, chats=16)
-    writers = Writers(stack.urls, chats, WRITERS, SEED, think=0.02).start()
+    writers = Writers(stack.urls, chats, WRITERS, SEED, think=0.05).start()
     readers = Readers(writers, READERS)
     readers.start()
     try:

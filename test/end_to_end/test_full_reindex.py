@@ -137,13 +137,16 @@ class Busy:
         assert self.faults == []
         words = {"needle": lambda body: "needle" in body, "changed": lambda body: body == "changed"}
 
-        def look(chat: str) -> None:
+        def look(part: int) -> None:
             with self.client.clone() as client:
-                for word, matches in words.items():
-                    expected = [n for n, body in sorted(self.kept[chat].items()) if matches(body)]
-                    assert sorted(client.found(chat, word, limit=100)) == expected, chat
+                for chat in list(self.kept)[part::4]:
+                    for word, matches in words.items():
+                        left = sorted(self.kept[chat].items())
+                        expected = [number for number, body in left if matches(body)]
+                        found = client.found(chat, word, limit=100)
+                        assert sorted(found) == expected, chat
 
-        in_parallel(look, self.kept)
+        in_parallel(look, range(4))
 
 
 def index_names(full) -> list[str]:
