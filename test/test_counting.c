@@ -126,6 +126,21 @@ static void tens_of_thousands_of_chats_are_counted_early(void **state)
     store_check(f);
 }
 
+static void an_idle_follower_notices_that_its_row_went_back(void **state)
+{
+    struct actors *f = (struct actors *) *state;
+    struct position old;
+    bool found;
+    assert_int_equal(store_position(f->store, FOLLOWER_COUNTING, 0, &old, &found), OK);
+    actor_run(f, COUNTING);
+    messages_post(f, TOKEN, 1, 50);
+    follower_wait(f, FOLLOWER_COUNTING);
+    assert_int_equal(messages_counted(f), 50);
+    file_run(f, STORE_FILE, "UPDATE chats SET messages_count = 0");
+    assert_int_equal(store_position_set(f->store, FOLLOWER_COUNTING, 0, &old), OK);
+    WAIT_FOR(messages_counted(f) == 50);
+}
+
 static void counting_that_was_cut_off_counts_anew(void **state)
 {
     struct actors *f = (struct actors *) *state;
@@ -213,6 +228,7 @@ int main(void)
         COUNTING_TEST(counts_are_written_once_a_flush_and_at_the_end),
         COUNTING_TEST(counts_are_written_early_when_too_much_of_the_log_waits_for_them),
         COUNTING_TEST(tens_of_thousands_of_chats_are_counted_early),
+        COUNTING_TEST(an_idle_follower_notices_that_its_row_went_back),
         COUNTING_TEST(counting_that_was_cut_off_counts_anew),
         COUNTING_TEST(counting_without_a_position_counts_anew),
         COUNTING_TEST(a_twin_that_moved_the_position_makes_no_difference),

@@ -15,11 +15,13 @@ enum {
     BYTES_MAX = 4 << 20,
     TOUCHED_MAX = 1 << 16, /* chats collected before an early flush */
     SLOTS = 2 * TOUCHED_MAX,
+    LOOK_MS = 1000, /* between looks at the row of an idle shard */
 };
 
 struct tally {
     struct position written; /* what the store has */
     int64_t flush_us;        /* when to write next */
+    int64_t look_us;         /* when to look at the store's row next */
     struct count *counts;    /* touched since */
     size_t count;
     uint32_t *slots; /* hash table into counts: index + 1 */
@@ -195,6 +197,12 @@ static status_t counting_tend(void *self_p, unsigned shard, const struct positio
     struct tally *tally = &self->tallies[shard];
     int64_t now = clock_monotonic_us();
     uint64_t unwritten = position->seq - tally->written.seq;
+    if (now >= tally->look_us) {
+        tally->look_us = now + LOOK_MS * 1000;
+        status_t status = follower_stands(self->store, FOLLOWER_COUNTING, shard, &tally->written);
+        if (status != OK)
+            return status;
+    }
     if (unwritten == 0 || (now < tally->flush_us && tally->count < TOUCHED_MAX / 2 &&
                            unwritten < self->config->backlog_records / 10))
         return OK;

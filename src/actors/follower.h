@@ -83,6 +83,11 @@ struct follower_role {
 void follower_run(zsock_t *pipe, const struct actor_args *args, const struct follower_role *role,
                   void *self);
 
+/* For roles whose position is the store's, once in a while when idle: ERR_CONFLICT if the
+ * row is not what the role left there. The store may have come back older than it went. */
+MUST_CHECK status_t follower_stands(store_t *store, const char *follower, unsigned shard,
+                                    const struct position *position);
+
 /* For roles that never go past persistence: leaves out the entries that the
  * store has not taken in yet. */
 MUST_CHECK status_t follower_cut(store_t *store, unsigned shard, struct entries *entries);

@@ -75,30 +75,21 @@ static bool keeper_wait(keeper_t *self)
     return orders_take(self);
 }
 
-static status_t lease(keeper_t *self, unsigned *ret_members)
-{
-    status_t status = OK;
-    if (!self->store)
-        status = store_open(self->config->store, false, &self->store);
-    return status == OK ? store_lease(self->store, self->order.follower, self->owner, self->shards,
-                                      self->barred, self->owned, ret_members)
-                        : status;
-}
-
 static void keeper_renew(keeper_t *self)
 {
     unsigned members = 0;
-    status_t status = lease(self, &members);
-    if (status != OK) /* a lock that another held is free by now */
-        status = lease(self, &members);
+    status_t status = OK;
+    if (!self->store)
+        status = store_open(self->config->store, false, &self->store);
+    if (status == OK)
+        status = store_lease(self->store, self->order.follower, self->owner, self->shards,
+                             self->barred, self->owned, &members);
     self->renew_us = clock_monotonic_us() + LEASE_US / 3;
     if (status != OK) {
         log_warning("lease_failed", "follower=%s status=%s reason=\"%s\" detail=\"%s\"",
                     self->order.follower, status_name(status), status_text(status),
                     store_errmsg(self->store));
-        /* It may come back older than it went: where all stand is looked up anew then. */
-        members = 0;
-        memset(self->owned, 0, self->shards * sizeof *self->owned);
+        return;
     }
     void *socket = zsock_resolve(self->pipe);
     if (frame_send(socket, &members, sizeof members, ZMQ_SNDMORE))

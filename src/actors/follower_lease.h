@@ -7,10 +7,9 @@
  *
  * The keeper is a thread of its own with a store handle of its own: leases live on
  * however long the follower's turn takes, when an index is made anew or a server that
- * is away uses up a time-out. While the store does not answer nobody follows: it may
- * come back older than it went, so where all stand is looked up anew then. What keeps
- * two from doing the same twice is the compare-and-set of the position, not the lease.
- * Included by follower*.c only.
+ * is away uses up a time-out. While the store does not answer it says nothing, and the
+ * follower goes on with what it has: what keeps two from doing the same twice is the
+ * compare-and-set of the position, not the lease. Included by follower*.c only.
  */
 #ifndef ACTORS_FOLLOWER_LEASE_H
 #define ACTORS_FOLLOWER_LEASE_H

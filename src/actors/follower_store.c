@@ -1,6 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* follower_store.c - what roles ask of persistence's position in the store. */
+/* follower_store.c - what roles ask of the positions in the store. */
 #include "actors/follower.h"
+
+status_t follower_stands(store_t *store, const char *follower, unsigned shard,
+                         const struct position *position)
+{
+    struct position stored;
+    bool found;
+    status_t status = store_position(store, follower, shard, &stored, &found);
+    bool stands = found && position_equal(position, &stored);
+    return status == OK && !stands ? ERR_CONFLICT : status;
+}
 
 status_t follower_cut(store_t *store, unsigned shard, struct entries *entries)
 {

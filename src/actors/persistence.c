@@ -199,6 +199,8 @@ static status_t trim(persistence_t *self, unsigned shard, const struct position 
     if (status == OK)
         status = meta_judge(&meta, found, position);
     if (status == OK)
+        status = follower_stands(self->store, FOLLOWER_PERSISTENCE, shard, position);
+    if (status == OK)
         status = trim_to(self, shard, &meta, &seq);
     return status == OK ? journal_trim(self->journal, shard, seq, ret_more) : status;
 }

@@ -1,4 +1,4 @@
-"""Redis loses its power: with fsync always nothing that was answered is gone, else that is told."""
+"""Redis loses its power: with fsync always nothing answered is gone, else it is noticed."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""`confab rebuild` is broken off, run twice at once, or pointed at a wrong Redis: no harm done."""
+"""`confab rebuild` broken off, run twice at once, or pointed at a wrong Redis: no harm is done."""
 
 import subprocess
 
