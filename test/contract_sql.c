@@ -4,6 +4,7 @@
 
 #include "common/clock.h"
 #include "database_fixture.h"
+#include "sql_fixture.h"
 
 struct fixture {
     char *folder;
@@ -37,27 +38,6 @@ static int tear_down(void **state)
     folder_remove(&f->folder);
     free(f);
     return 0;
-}
-
-static status_t put(sql_t *sql, int64_t id, int64_t x)
-{
-    return sql_run(sql, "INSERT INTO t (id, x) VALUES (?, ?)",
-                   SQL_VALUES(sql_integer(id), sql_integer(x)), NULL);
-}
-
-static int64_t number_of(sql_t *sql, const char *text)
-{
-    sql_rows_t *rows;
-    assert_int_equal(sql_query(sql, text, SQL_NO_VALUES, &rows), OK);
-    assert_true(sql_next(rows));
-    int64_t number = sql_column_integer(rows, 0);
-    assert_int_equal(sql_end(&rows), OK);
-    return number;
-}
-
-static int64_t rows_in_t(sql_t *sql)
-{
-    return number_of(sql, "SELECT COUNT(*) FROM t");
 }
 
 /* ---- values and statements ---- */

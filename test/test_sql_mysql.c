@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "database_fixture.h"
+#include "sql_fixture.h"
 
 struct fixture {
     const char *name, *url;
@@ -41,27 +42,10 @@ static int tear_down(void **state)
     return 0;
 }
 
-static status_t put(sql_t *sql, int64_t id, int64_t x)
-{
-    return sql_run(sql, "INSERT INTO t (id, x) VALUES (?, ?)",
-                   SQL_VALUES(sql_integer(id), sql_integer(x)), NULL);
-}
-
 static status_t set(sql_t *sql, int64_t id, int64_t x)
 {
     return sql_run(sql, "UPDATE t SET x = ? WHERE id = ?",
                    SQL_VALUES(sql_integer(x), sql_integer(id)), NULL);
-}
-
-static int64_t number_of(sql_t *sql, const char *text)
-{
-    sql_rows_t *rows;
-    if (sql_query(sql, text, SQL_NO_VALUES, &rows) != OK)
-        fail_msg("%s: %s", text, sql_errmsg(sql));
-    assert_true(sql_next(rows));
-    int64_t number = sql_column_integer(rows, 0);
-    assert_int_equal(sql_end(&rows), OK);
-    return number;
 }
 
 static void kill_connection(struct fixture *f, sql_t *sql)
@@ -230,7 +214,7 @@ static void what_was_lost_within_a_transaction_is_not_made_up_for(void **state)
     assert_int_equal(sql_commit(f->sql), ERR_UNAVAILABLE);
     sql_rollback(f->sql);
     sql_rollback(f->sql);
-    assert_int_equal(number_of(f->sql, "SELECT COUNT(*) FROM t"), 0);
+    assert_int_equal(rows_in_t(f->sql), 0);
     assert_int_equal(put(f->sql, 4, 4), OK);
 }
 
@@ -238,7 +222,7 @@ static void a_connection_that_nobody_used_is_made_again(void **state)
 {
     struct fixture *f = *state;
     kill_connection(f, f->sql);
-    assert_int_equal(number_of(f->sql, "SELECT COUNT(*) FROM t"), 0);
+    assert_int_equal(rows_in_t(f->sql), 0);
     kill_connection(f, f->sql);
     assert_int_equal(sql_begin(f->sql), OK);
     assert_int_equal(put(f->sql, 1, 1), OK);
@@ -246,7 +230,7 @@ static void a_connection_that_nobody_used_is_made_again(void **state)
     kill_connection(f, f->sql); /* nobody knows whether a write has happened: not twice */
     assert_int_equal(put(f->sql, 2, 2), ERR_UNAVAILABLE);
     assert_int_equal(put(f->sql, 2, 2), OK);
-    assert_int_equal(number_of(f->sql, "SELECT COUNT(*) FROM t"), 2);
+    assert_int_equal(rows_in_t(f->sql), 2);
 }
 
 static void a_result_outlives_its_connection(void **state)
@@ -275,7 +259,7 @@ static void a_commit_ends_the_transaction_whatever_the_server_would_do(void **st
     assert_int_equal(put(sql, 1, 1), OK);
     assert_int_equal(sql_commit(sql), OK);
     assert_int_equal(put(sql, 2, 2), OK);
-    assert_int_equal(number_of(f->other, "SELECT COUNT(*) FROM t"), 2);
+    assert_int_equal(rows_in_t(f->other), 2);
     sql_close(&sql);
 }
 
@@ -295,7 +279,7 @@ static void rows_of_several_packets_are_inserted_together_or_not_at_all(void **s
     static const char text[] = "INSERT INTO t (id, b) VALUES";
     assert_int_equal(put(f->sql, ROWS - 1, 0), OK);
     assert_int_equal(sql_insert(f->sql, text, 2, values, ROWS), ERR_CONFLICT);
-    assert_int_equal(number_of(f->sql, "SELECT COUNT(*) FROM t"), 1);
+    assert_int_equal(rows_in_t(f->sql), 1);
     assert_int_equal(sql_insert(f->sql, text, 2, values, ROWS - 1), OK);
     assert_int_equal(number_of(f->sql, "SELECT SUM(LENGTH(b)) FROM t"), (ROWS - 1) * BYTES);
     free(bytes);
@@ -360,7 +344,7 @@ static void bad_data_is_refused_whatever_the_server_allows(void **state)
     assert_int_equal(
         sql_run(f->sql, "INSERT INTO t (id) VALUES (9223372036854775808)", SQL_NO_VALUES, NULL),
         ERR_DATA);
-    assert_int_equal(number_of(f->sql, "SELECT COUNT(*) FROM t"), 0);
+    assert_int_equal(rows_in_t(f->sql), 0);
     assert_int_equal(number_of(f->sql, "SELECT COUNT(*) FROM s"), 1);
 }
 
@@ -372,7 +356,7 @@ static void one_text_is_one_statement(void **state)
     assert_int_equal(sql_script(f->sql, "INSERT INTO t (id) VALUES (1); nonsense; "
                                         "INSERT INTO t (id) VALUES (2)"),
                      ERR_SCHEMA);
-    assert_int_equal(number_of(f->sql, "SELECT COUNT(*) FROM t"), 1);
+    assert_int_equal(rows_in_t(f->sql), 1);
     assert_int_equal(sql_run(f->sql, "DELETE FROM s; DELETE FROM t", SQL_NO_VALUES, NULL),
                      ERR_SCHEMA);
 }
@@ -443,7 +427,7 @@ static void a_read_only_handle_does_not_write(void **state)
     sql_t *reader;
     assert_int_equal(sql_open(f->url, SQL_READ_ONLY, &reader), OK);
     assert_int_equal(put(reader, 1, 1), ERR_UNAVAILABLE);
-    assert_int_equal(number_of(reader, "SELECT COUNT(*) FROM t"), 0);
+    assert_int_equal(rows_in_t(reader), 0);
     sql_close(&reader);
 }
 
