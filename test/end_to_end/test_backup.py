@@ -83,8 +83,13 @@ def test_a_backup_under_load_has_all_that_was_answered_before(
                 stored = {item["message_number"]: item["message_body"] for item in listed}
                 assert sorted(stored) == list(range(1, len(stored) + 1))
                 assert before[chat].items() <= stored.items() <= after[chat].items()
-                found = walk(client, f"{chat}/messages/search?query=needle&limit=100&order=asc")
-                assert [hit["message_number"] for hit in found] == sorted(stored)
+                search = f"{chat}/messages/search?query=needle&limit=100&order=asc"
+                numbers = sorted(stored)
+                eventually(
+                    lambda: [hit["message_number"] for hit in walk(client, search)] == numbers,
+                    10,
+                    "the index has followed",
+                )
                 assert client.write(chat, "after the restoration") == len(stored) + 1
     finally:
         restored.close()
