@@ -167,9 +167,7 @@ static void answer(numbering_t *self, struct asker *asker, const struct record_g
     }
     metrics_add(METRIC_IDEMPOTENT_REPLAYS, reply.replayed);
     reply_encode(&self->frame, &reply);
-    void *socket = zsock_resolve(self->requests);
-    if (!frame_forward(socket, &asker->sender, ZMQ_SNDMORE) ||
-        !frame_send(socket, self->frame.data, self->frame.length, 0))
+    if (!frame_answer(zsock_resolve(self->requests), &asker->sender, &self->frame))
         metrics_add(METRIC_REPLIES_DROPPED, 1); /* a slow or dead asker blocks nobody */
     zmq_msg_close(&asker->frame);
 }

@@ -111,23 +111,16 @@ static void ticket_free(query_t *self, struct ticket *ticket)
 /* Sends the frame that a worker made. */
 void ticket_forward(query_t *self, struct ticket *ticket, zmq_msg_t *reply)
 {
-    void *socket = zsock_resolve(self->requests);
-    if (!frame_forward(socket, &ticket->sender, ZMQ_SNDMORE)) {
-        zmq_msg_close(reply);
+    if (!frame_forward_pair(zsock_resolve(self->requests), &ticket->sender, reply))
         metrics_add(METRIC_REPLIES_DROPPED, 1);
-    } else if (!frame_forward(socket, reply, 0)) {
-        metrics_add(METRIC_REPLIES_DROPPED, 1);
-    }
     ticket_free(self, ticket);
 }
 
 void ticket_fail(query_t *self, struct ticket *ticket, status_t status)
 {
     const struct reply reply = {.id = ticket->request.id, .status = status};
-    void *socket = zsock_resolve(self->requests);
     reply_encode(&self->frame, &reply);
-    if (!frame_forward(socket, &ticket->sender, ZMQ_SNDMORE) ||
-        !frame_send(socket, self->frame.data, self->frame.length, 0))
+    if (!frame_answer(zsock_resolve(self->requests), &ticket->sender, &self->frame))
         metrics_add(METRIC_REPLIES_DROPPED, 1);
     ticket_free(self, ticket);
 }

@@ -110,10 +110,8 @@ static bool spread_wait(spread_t *self)
 static void refuse(spread_t *self, zmq_msg_t *sender, uint64_t id)
 {
     const struct reply reply = {.id = id, .status = ERR_OVERLOADED};
-    void *socket = zsock_resolve(self->requests);
     reply_encode(&self->frame, &reply);
-    if (!frame_forward(socket, sender, ZMQ_SNDMORE) ||
-        !frame_send(socket, self->frame.data, self->frame.length, 0))
+    if (!frame_answer(zsock_resolve(self->requests), sender, &self->frame))
         metrics_add(METRIC_REPLIES_DROPPED, 1);
 }
 
@@ -129,14 +127,11 @@ static void request_forward(spread_t *self, zmq_msg_t *sender, zmq_msg_t *frame)
         return;
     }
     unsigned shard = token_shard(request.token, request.token_length, self->shards);
-    void *socket = zsock_resolve(self->servers[self->homes[shard]]);
-    if (!(zsock_events(self->servers[self->homes[shard]]) & ZMQ_POLLOUT)) {
+    zsock_t *server = self->servers[self->homes[shard]];
+    if (!(zsock_events(server) & ZMQ_POLLOUT)) {
         refuse(self, sender, request.id);
         zmq_msg_close(frame);
-    } else if (!frame_forward(socket, sender, ZMQ_SNDMORE)) {
-        metrics_add(METRIC_REPLIES_DROPPED, 1);
-        zmq_msg_close(frame);
-    } else if (!frame_forward(socket, frame, 0)) {
+    } else if (!frame_forward_pair(zsock_resolve(server), sender, frame)) {
         metrics_add(METRIC_REPLIES_DROPPED, 1);
     }
 }
@@ -157,25 +152,14 @@ static void spread_requests(spread_t *self)
 
 /* ---- replies ---- */
 
-static void reply_forward(spread_t *self, zmq_msg_t *sender, zmq_msg_t *frame)
-{
-    void *socket = zsock_resolve(self->requests);
-    if (!frame_forward(socket, sender, ZMQ_SNDMORE)) {
-        zmq_msg_close(frame);
-        metrics_add(METRIC_REPLIES_DROPPED, 1);
-    } else if (!frame_forward(socket, frame, 0)) {
-        metrics_add(METRIC_REPLIES_DROPPED, 1);
-    }
-}
-
 static void spread_replies(spread_t *self)
 {
     zmq_msg_t sender, frame;
     bool whole;
     for (unsigned i = 0; i < self->server_count; i++)
         while (frame_receive_pair(zsock_resolve(self->servers[i]), &sender, &frame, &whole))
-            if (whole)
-                reply_forward(self, &sender, &frame);
+            if (whole && !frame_forward_pair(zsock_resolve(self->requests), &sender, &frame))
+                metrics_add(METRIC_REPLIES_DROPPED, 1);
 }
 
 /* Also undoes a spread_open() that failed half way. */

@@ -69,4 +69,20 @@ static inline bool frame_forward(void *socket, zmq_msg_t *message, int flags)
     return result >= 0;
 }
 
+/* The same for a message of two frames, a ROUTER's [sender][frame] among them. */
+static inline bool frame_forward_pair(void *socket, zmq_msg_t *first, zmq_msg_t *second)
+{
+    if (frame_forward(socket, first, ZMQ_SNDMORE))
+        return frame_forward(socket, second, 0);
+    zmq_msg_close(second);
+    return false;
+}
+
+/* Sends a copy of the bytes to whom a frame came from; takes over `sender`. */
+static inline bool frame_answer(void *socket, zmq_msg_t *sender, const struct buffer *bytes)
+{
+    return frame_forward(socket, sender, ZMQ_SNDMORE) &&
+           frame_send(socket, bytes->data, bytes->length, 0);
+}
+
 #endif
